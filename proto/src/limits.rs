@@ -1,0 +1,26 @@
+//! Every bound on what a peer can make this crate hold, with its reason.
+//!
+//! Bounds of the programs (sessions, ports, times) are configuration and stand in their crates.
+
+/// Longest control line without its line end, in bytes. A path may have 4,096 bytes, plus verb and size.
+pub const LINE_BYTES_MAX: usize = PATH_BYTES_MAX + 64;
+
+/// Longest path below the root, in bytes: Linux takes no more (`PATH_MAX`).
+pub const PATH_BYTES_MAX: usize = 4096;
+
+/// Longest component of a path, in bytes: no common file system takes more (`NAME_MAX`).
+pub const NAME_BYTES_MAX: usize = 255;
+
+/// Bytes of commands that may wait behind a running transfer. Above it the control connection is not read, so that TCP
+/// holds the peer back. Twice a line, so that one whole line always fits behind a broken one.
+pub const INPUT_BYTES_MAX: usize = 2 * LINE_BYTES_MAX;
+
+/// Replies that may wait for a peer that does not read them, in bytes. Commands are not taken up above it.
+pub const OUTBOX_BYTES_MAX: usize = 16 * 1024;
+
+/// Errors that a peer may cause in a row (unknown commands, lines too long) before the session is closed:
+/// a person mistypes a few times, a scanner or an HTTP client does nothing else.
+pub const BAD_COMMANDS_MAX: u32 = 50;
+
+const _: () = assert!(LINE_BYTES_MAX > PATH_BYTES_MAX && PATH_BYTES_MAX > NAME_BYTES_MAX);
+const _: () = assert!(INPUT_BYTES_MAX >= 2 * LINE_BYTES_MAX);

@@ -1,0 +1,76 @@
+//! Why something failed, as a meaning: a dialect gives it words and a number.
+
+use super::path::PathError;
+
+/// The reason in a negative reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// The verb is not one of the dialect's.
+    UnknownCommand,
+    /// The verb needs a name and has none, or has one and takes none.
+    BadArgument,
+    /// A size that is not a number of bytes.
+    BadSize,
+    /// The control line is longer than [`crate::limits::LINE_BYTES_MAX`].
+    LineTooLong,
+    /// The name breaks a rule of [`crate::VPath`].
+    BadName,
+    /// No such file or directory.
+    NotFound,
+    /// The name of a file was needed, and this is a directory.
+    IsDirectory,
+    /// The name of a directory was needed, and this is something else.
+    NotDirectory,
+    /// Neither a file nor a directory: a device, a socket, a pipe.
+    NotRegular,
+    /// The file system refuses.
+    PermissionDenied,
+    /// The account may not do this (the guest is read-only, or off).
+    NotAllowed,
+    /// A name that the file system finds too long.
+    NameTooLong,
+    /// Too many links on the way, or a link that leads out of the root.
+    BadLink,
+    /// The disk is full.
+    NoSpace,
+    /// A quota is used up.
+    QuotaExceeded,
+    /// The file is larger than the file system, or the process's limit, takes.
+    FileTooLarge,
+    /// The file system is mounted read-only.
+    ReadOnly,
+    /// The disk failed.
+    DiskError,
+    /// The server has no descriptor or no memory left.
+    OutOfResources,
+    /// All data ports are in use.
+    NoDataPort,
+    /// The peer did not make the data connection in time.
+    DataTimeout,
+    /// The data connection made no progress for too long.
+    DataStalled,
+    /// The data connection broke.
+    DataLost,
+    /// The data connection ended before the declared size.
+    ShortUpload,
+    /// The server is ending.
+    ShuttingDown,
+    /// The session was silent for too long.
+    IdleTimeout,
+    /// No further session is taken at the moment.
+    TooManySessions,
+    /// No further session is taken from this address at the moment.
+    TooManyFromAddress,
+    /// Too many bad commands in a row.
+    TooManyErrors,
+}
+
+impl From<PathError> for Cause {
+    fn from(error: PathError) -> Cause {
+        match error {
+            PathError::TooLong => Cause::NameTooLong,
+            PathError::Empty => Cause::BadArgument,
+            PathError::Escapes | PathError::BadByte => Cause::BadName,
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! What the sessions of all dialects speak about: commands, replies, causes, paths. No wire text, no numbers.
+
+pub mod cause;
+pub mod path;
+pub mod text;
