@@ -1,5 +1,7 @@
 //! What the sessions of all dialects speak about: commands, replies, causes, paths. No wire text, no numbers.
 
 pub mod cause;
+pub mod command;
 pub mod path;
+pub mod reply;
 pub mod text;

@@ -1,0 +1,269 @@
+//! The dialect `simple`: GET, PUT, LS, EXIT; replies 200, 226 and 550; a fresh data port per transfer.
+//!
+//! Both directions of both ends stand here, so that what one prints is what the other reads.
+//! Blanks around a name are not part of it; a name that needs them cannot be said ([`Unsayable`]).
+
+use crate::vocab::cause::Cause;
+use crate::vocab::command::Command;
+use crate::vocab::path::VPath;
+use crate::vocab::reply::{Answer, Reply};
+
+use super::{Request, Unsayable};
+
+/// Reads a command line (without its end).
+///
+/// # Errors
+/// The [`Cause`] to refuse it with.
+pub(super) fn parse_command(line: &[u8]) -> Result<Command, Cause> {
+    let line = line.trim_ascii();
+    let verb_end = line.iter().position(u8::is_ascii_whitespace).unwrap_or(line.len());
+    let (verb, argument) = (&line[..verb_end], line[verb_end..].trim_ascii_start());
+    if verb.eq_ignore_ascii_case(b"GET") {
+        Ok(Command::Get { path: VPath::parse_file(argument)? })
+    } else if verb.eq_ignore_ascii_case(b"PUT") {
+        let (name, size) = split_size(argument)?;
+        Ok(Command::Put { path: VPath::parse_file(name)?, size })
+    } else if verb.eq_ignore_ascii_case(b"LS") {
+        Ok(Command::List { path: VPath::parse(argument)? })
+    } else if verb.eq_ignore_ascii_case(b"EXIT") {
+        if argument.is_empty() { Ok(Command::Quit) } else { Err(Cause::BadArgument) }
+    } else {
+        Err(Cause::UnknownCommand)
+    }
+}
+
+/// Prints a command line with its end.
+///
+/// # Errors
+/// [`Unsayable`] when the name does not survive the line.
+pub(super) fn print_request(request: &Request<'_>, out: &mut Vec<u8>) -> Result<(), Unsayable> {
+    let (verb, name, size) = match *request {
+        Request::Get { name } => ("GET", Some(name), None),
+        Request::Put { name, size } => ("PUT", Some(name), size),
+        Request::List { path } => ("LS", path, None),
+        Request::Quit => ("EXIT", None, None),
+    };
+    out.extend_from_slice(verb.as_bytes());
+    if let Some(name) = name {
+        if name.is_empty() || name.trim_ascii() != name || name.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n')) {
+            return Err(Unsayable);
+        }
+        out.push(b' ');
+        out.extend_from_slice(name);
+        // Without a size, a name that ends in a number would lose it.
+        if matches!(request, Request::Put { size: None, .. }) && !matches!(split_size(name), Ok((_, None))) {
+            return Err(Unsayable);
+        }
+    }
+    if let Some(size) = size {
+        out.extend_from_slice(format!(" {size}").as_bytes());
+    }
+    out.extend_from_slice(b"\r\n");
+    Ok(())
+}
+
+/// Prints a reply with its end.
+pub(super) fn print_reply(reply: Reply, out: &mut Vec<u8>) {
+    match reply {
+        Reply::Opening { port, .. } => out.extend_from_slice(format!("200 OK {port}").as_bytes()),
+        Reply::Complete => out.extend_from_slice(b"226 Transfer Complete"),
+        Reply::Goodbye => out.extend_from_slice(b"200 OK Goodbye"),
+        Reply::Refused(cause) => {
+            out.extend_from_slice(b"550 ");
+            out.extend_from_slice(words(cause).as_bytes());
+        }
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Reads a reply line (without its end); `None`: it is none of this dialect.
+pub(super) fn parse_reply(line: &[u8]) -> Option<Answer<'_>> {
+    let (code, rest) = line.split_at_checked(3)?;
+    let text = rest.trim_ascii();
+    match code {
+        b"200" => {
+            let word = text.strip_prefix(b"OK")?.trim_ascii_start();
+            if word.eq_ignore_ascii_case(b"Goodbye") {
+                return Some(Answer::Goodbye);
+            }
+            let port = std::str::from_utf8(word).ok()?.parse().ok().filter(|&port| port != 0)?;
+            Some(Answer::Opening { port, size: None })
+        }
+        b"226" => Some(Answer::Complete),
+        b"550" => Some(Answer::Refused { code: 550, text }),
+        _ => None,
+    }
+}
+
+/// Splits `my notes.txt 12` into the name and the size: the last word is the size when it is a number.
+fn split_size(argument: &[u8]) -> Result<(&[u8], Option<u64>), Cause> {
+    let Some(blank) = argument.iter().rposition(u8::is_ascii_whitespace) else {
+        return Ok((argument, None));
+    };
+    let word = &argument[blank + 1..];
+    let digits = word.strip_prefix(b"-").unwrap_or(word);
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return Ok((argument, None));
+    }
+    // Negative, or beyond any file: rather refused than taken for a part of the name.
+    let size = std::str::from_utf8(word).ok().and_then(|word| word.parse::<u64>().ok()).ok_or(Cause::BadSize)?;
+    if size > MAX_SIZE {
+        return Err(Cause::BadSize);
+    }
+    Ok((argument[..blank].trim_ascii_end(), Some(size)))
+}
+
+/// The few words after 550.
+fn words(cause: Cause) -> &'static str {
+    match cause {
+        Cause::UnknownCommand => "Unknown Command (GET, PUT, LS, EXIT)",
+        Cause::BadArgument => "Bad Argument",
+        Cause::BadSize => "Bad Size",
+        Cause::LineTooLong => "Line Too Long",
+        Cause::BadName => "Name Not Allowed",
+        Cause::NotFound => "File Not Found",
+        Cause::IsDirectory => "Is A Directory",
+        Cause::NotDirectory => "Not A Directory",
+        Cause::NotRegular => "Not A Regular File",
+        Cause::PermissionDenied => "Permission Denied",
+        Cause::NotAllowed => "Not Allowed For Guests",
+        Cause::NameTooLong => "Name Too Long",
+        Cause::BadLink => "Link Not Allowed",
+        Cause::NoSpace => "No Space Left",
+        Cause::QuotaExceeded => "Quota Exceeded",
+        Cause::FileTooLarge => "File Too Large",
+        Cause::ReadOnly => "Read-Only File System",
+        Cause::DiskError => "Disk Error",
+        Cause::OutOfResources => "Server Out Of Resources",
+        Cause::NoDataPort => "No Data Port Free",
+        Cause::DataTimeout => "Data Connection Timed Out",
+        Cause::DataStalled => "Data Connection Stalled",
+        Cause::DataLost => "Data Connection Lost",
+        Cause::ShortUpload => "Upload Shorter Than Declared",
+        Cause::ShuttingDown => "Server Shutting Down",
+        Cause::IdleTimeout => "Idle Timeout",
+        Cause::TooManySessions => "Too Many Sessions",
+        Cause::TooManyFromAddress => "Too Many Sessions From Your Address",
+        Cause::TooManyErrors => "Too Many Errors",
+    }
+}
+
+/// Offsets of files are signed 64-bit numbers.
+const MAX_SIZE: u64 = i64::MAX as u64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(name: &str) -> VPath {
+        VPath::parse(name.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn commands_are_read() {
+        let get = |name| Ok(Command::Get { path: path(name) });
+        let put = |name, size| Ok(Command::Put { path: path(name), size });
+        let table: &[(&str, Result<Command, Cause>)] = &[
+            ("GET notes.txt", get("notes.txt")),
+            ("get notes.txt", get("notes.txt")),
+            ("Get   my notes.txt  ", get("my notes.txt")),
+            ("GET notes 12", get("notes 12")),
+            ("PUT notes.txt 118601", put("notes.txt", Some(118_601))),
+            ("PUT notes.txt", put("notes.txt", None)),
+            ("PUT my notes.txt 12", put("my notes.txt", Some(12))),
+            ("PUT my notes.txt", put("my notes.txt", None)),
+            ("PUT 12", put("12", None)),
+            ("PUT 12 12", put("12", Some(12))),
+            ("PUT a 0", put("a", Some(0))),
+            ("PUT a 9223372036854775807", put("a", Some(MAX_SIZE))),
+            ("PUT a 9223372036854775808", Err(Cause::BadSize)),
+            ("PUT a 99999999999999999999999", Err(Cause::BadSize)),
+            ("PUT a -1", Err(Cause::BadSize)),
+            ("PUT a 1x", put("a 1x", None)),
+            ("LS", Ok(Command::List { path: VPath::root() })),
+            ("ls sub dir", Ok(Command::List { path: path("sub dir") })),
+            ("EXIT", Ok(Command::Quit)),
+            ("exit ", Ok(Command::Quit)),
+            ("EXIT now", Err(Cause::BadArgument)),
+            ("GET", Err(Cause::BadArgument)),
+            ("PUT", Err(Cause::BadArgument)),
+            ("GET ../x", Err(Cause::BadName)),
+            ("PUT /x 1", Err(Cause::BadName)),
+            ("LS ..", Err(Cause::BadName)),
+            ("GETX a", Err(Cause::UnknownCommand)),
+            ("", Err(Cause::UnknownCommand)),
+            ("\u{0}", Err(Cause::UnknownCommand)),
+        ];
+        for (line, command) in table {
+            assert_eq!(parse_command(line.as_bytes()), *command, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_client_prints_a_server_reads() {
+        let table: &[(Request<'_>, &str, Command)] = &[
+            (Request::Get { name: b"a b 7" }, "GET a b 7\r\n", Command::Get { path: path("a b 7") }),
+            (
+                Request::Put { name: b"a 7", size: Some(0) },
+                "PUT a 7 0\r\n",
+                Command::Put { path: path("a 7"), size: Some(0) },
+            ),
+            (Request::Put { name: b"a", size: None }, "PUT a\r\n", Command::Put { path: path("a"), size: None }),
+            (Request::List { path: None }, "LS\r\n", Command::List { path: VPath::root() }),
+            (Request::List { path: Some(b"d") }, "LS d\r\n", Command::List { path: path("d") }),
+            (Request::Quit, "EXIT\r\n", Command::Quit),
+        ];
+        for (request, text, command) in table {
+            let mut out = Vec::new();
+            print_request(request, &mut out).unwrap();
+            assert_eq!(out, text.as_bytes());
+            assert_eq!(parse_command(out.trim_ascii_end()).as_ref(), Ok(command));
+        }
+    }
+
+    #[test]
+    fn names_that_the_line_cannot_carry_are_not_said() {
+        let unsayable: &[Request<'_>] = &[
+            Request::Get { name: b"" },
+            Request::Get { name: b" a" },
+            Request::Get { name: b"a " },
+            Request::Get { name: b"a\nEXIT" },
+            Request::Get { name: b"a\r" },
+            Request::Put { name: b"a 7", size: None },
+        ];
+        for request in unsayable {
+            assert_eq!(print_request(request, &mut Vec::new()), Err(Unsayable), "{request:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_server_prints_a_client_reads() {
+        let table: &[(Reply, &str, Answer<'_>)] = &[
+            (
+                Reply::Opening { port: 20001, size: Some(9) },
+                "200 OK 20001",
+                Answer::Opening { port: 20001, size: None },
+            ),
+            (Reply::Complete, "226 Transfer Complete", Answer::Complete),
+            (Reply::Goodbye, "200 OK Goodbye", Answer::Goodbye),
+            (
+                Reply::Refused(Cause::NotFound),
+                "550 File Not Found",
+                Answer::Refused { code: 550, text: b"File Not Found" },
+            ),
+        ];
+        for (reply, text, answer) in table {
+            let mut out = Vec::new();
+            print_reply(*reply, &mut out);
+            assert_eq!(out, format!("{text}\r\n").as_bytes());
+            assert_eq!(parse_reply(text.as_bytes()), Some(*answer));
+        }
+    }
+
+    #[test]
+    fn what_is_no_reply_is_not_taken_for_one() {
+        for line in ["", "2", "200", "200 OK", "200 OK 0", "200 OK 70000", "200 OK -1", "220 Welcome", "HTTP/1.1 400"] {
+            assert_eq!(parse_reply(line.as_bytes()), None, "{line:?}");
+        }
+    }
+}

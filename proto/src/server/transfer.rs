@@ -1,0 +1,197 @@
+//! One transfer on the server's side, from its command to its final reply. The same for all dialects.
+//!
+//! A transfer joins three things that may come in any order: the storage is open, the data connection is there, the first
+//! reply is given. Then bytes move; an upload is committed at the end.
+//!
+//! ```text
+//!             storage ready --.
+//!   command -> data connected --+-> Moving --+----------------------> over
+//!             first reply ----'             '-> Committing (upload) -> over
+//! ```
+//!
+//! It must not know wire text, sockets or files. Its one output is the [`Step`] that comes next.
+
+use std::time::Instant;
+
+use crate::dialect::DataPlan;
+use crate::vocab::cause::Cause;
+use crate::vocab::path::VPath;
+
+use super::io::{Deadline, Event, OperationId, SessionConfig, TransferKind, TransferReport};
+
+/// A transfer that is under way.
+#[derive(Debug)]
+pub(super) struct Transfer {
+    pub(super) op: OperationId,
+    kind: TransferKind,
+    path: VPath,
+    started: Instant,
+    bytes: u64,
+    stage: Stage,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Joining(Join),
+    /// Bytes move; the time is that of the last progress.
+    Moving(Instant),
+    Committing,
+}
+
+/// What has come together so far.
+#[derive(Debug, Default)]
+struct Join {
+    /// The storage is open; the size of a file to send.
+    storage: Option<Option<u64>>,
+    data: DataLeg,
+    /// The first reply was given.
+    told: bool,
+}
+
+#[derive(Debug, Default)]
+enum DataLeg {
+    #[default]
+    None,
+    Asked,
+    /// The peer may connect, since then.
+    Listening(u16, Instant),
+    Connected(u16),
+}
+
+/// What is to be done next for a transfer.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Wait for an event.
+    Wait,
+    ListenData,
+    /// Give the first reply.
+    Tell {
+        port: u16,
+        size: Option<u64>,
+    },
+    /// `limit`: bytes after which an upload is whole.
+    Move {
+        limit: Option<u64>,
+    },
+    Commit,
+    /// It is over: well, or refused.
+    End(Result<(), Cause>),
+}
+
+impl Transfer {
+    pub(super) fn new(op: OperationId, kind: TransferKind, path: VPath, now: Instant) -> Transfer {
+        Transfer { op, kind, path, started: now, bytes: 0, stage: Stage::Joining(Join::default()) }
+    }
+
+    /// Takes an event of this operation.
+    pub(super) fn handle(&mut self, event: Event, plan: DataPlan, now: Instant) -> Step {
+        match (event, &mut self.stage) {
+            (Event::StorageReady { size, .. }, Stage::Joining(join)) => join.storage = Some(size),
+            (Event::DataListening { port, .. }, Stage::Joining(join)) => join.data = DataLeg::Listening(port, now),
+            (Event::DataConnected { .. }, Stage::Joining(join)) => {
+                if let DataLeg::Listening(port, _) = join.data {
+                    join.data = DataLeg::Connected(port);
+                }
+            }
+            (Event::Progress { bytes, .. }, Stage::Moving(progress)) => {
+                self.bytes = bytes;
+                *progress = now;
+                return Step::Wait;
+            }
+            (Event::Moved { bytes, .. }, Stage::Moving(_)) => return self.moved(bytes),
+            (Event::MoveFailed { bytes, cause, .. }, Stage::Moving(_)) => {
+                self.bytes = bytes;
+                return Step::End(Err(cause));
+            }
+            (Event::Committed { .. }, Stage::Committing) => return Step::End(Ok(())),
+            (Event::StorageFailed { cause, .. } | Event::DataFailed { cause, .. }, _) => return Step::End(Err(cause)),
+            (event, stage) => {
+                debug_assert!(false, "{event:?} in {stage:?}");
+                return Step::Wait;
+            }
+        }
+        self.next(plan, now)
+    }
+
+    /// What is to be done next; called until it says [`Step::Wait`].
+    pub(super) fn next(&mut self, plan: DataPlan, now: Instant) -> Step {
+        let Stage::Joining(join) = &mut self.stage else { return Step::Wait };
+        let Some(size) = join.storage else { return Step::Wait };
+        match (plan, &join.data) {
+            (DataPlan::FreshPort, DataLeg::None) => {
+                join.data = DataLeg::Asked;
+                Step::ListenData
+            }
+            (DataPlan::FreshPort, &DataLeg::Listening(port, _) | &DataLeg::Connected(port)) if !join.told => {
+                join.told = true;
+                Step::Tell { port, size }
+            }
+            (_, DataLeg::Connected(_)) => {
+                self.stage = Stage::Moving(now);
+                Step::Move { limit: self.declared() }
+            }
+            (_, DataLeg::Asked | DataLeg::Listening(..)) => Step::Wait,
+        }
+    }
+
+    /// When it is to be given up, and why.
+    pub(super) fn deadline(&self, config: &SessionConfig) -> Deadline {
+        match &self.stage {
+            Stage::Joining(Join { data: DataLeg::Listening(_, since), .. }) => {
+                Some(*since + config.data_connect_timeout)
+            }
+            Stage::Moving(progress) => Some(*progress + config.stall_timeout),
+            Stage::Joining(_) | Stage::Committing => None,
+        }
+    }
+
+    /// Why it is given up at its deadline.
+    pub(super) fn timeout_cause(&self) -> Cause {
+        match self.stage {
+            Stage::Moving(_) => Cause::DataStalled,
+            Stage::Joining(_) | Stage::Committing => Cause::DataTimeout,
+        }
+    }
+
+    /// Whether it can still end well without a word from the control connection, whose peer has closed its side.
+    ///
+    /// Not before bytes move (nobody will connect any more), and not when only the peer's close marks the end of an
+    /// upload (its death looks the same).
+    pub(super) fn survives_end_of_input(&self) -> bool {
+        match self.stage {
+            Stage::Joining(_) => false,
+            Stage::Moving(_) => !matches!(self.kind, TransferKind::Upload { declared: None }),
+            Stage::Committing => true,
+        }
+    }
+
+    /// The line for the log.
+    pub(super) fn report(self, result: Result<(), Option<Cause>>, now: Instant) -> TransferReport {
+        TransferReport {
+            kind: self.kind,
+            path: self.path,
+            bytes: self.bytes,
+            duration: now.saturating_duration_since(self.started),
+            result,
+        }
+    }
+
+    fn moved(&mut self, bytes: u64) -> Step {
+        self.bytes = bytes;
+        match self.kind {
+            TransferKind::Download | TransferKind::Listing => Step::End(Ok(())),
+            TransferKind::Upload { declared: Some(size) } if bytes < size => Step::End(Err(Cause::ShortUpload)),
+            TransferKind::Upload { .. } => {
+                self.stage = Stage::Committing;
+                Step::Commit
+            }
+        }
+    }
+
+    fn declared(&self) -> Option<u64> {
+        match self.kind {
+            TransferKind::Upload { declared } => declared,
+            TransferKind::Download | TransferKind::Listing => None,
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! What a server can answer, as meanings: `dialect` gives them words and numbers.
+
+use super::cause::Cause;
+
+/// An answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reply {
+    /// The transfer can begin: connect to `port`.
+    Opening {
+        /// The data port, listening already.
+        port: u16,
+        /// Bytes that will come, for a download.
+        size: Option<u64>,
+    },
+    /// The transfer is whole and, for an upload, in place.
+    Complete,
+    /// The session ends as asked.
+    Goodbye,
+    /// No.
+    Refused(Cause),
+}
+
+/// A reply as a client reads it: the server's own words are kept, for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer<'a> {
+    /// See [`Reply::Opening`].
+    Opening {
+        /// The data port to connect to.
+        port: u16,
+        /// Bytes that will come, when the dialect tells.
+        size: Option<u64>,
+    },
+    /// See [`Reply::Complete`].
+    Complete,
+    /// See [`Reply::Goodbye`].
+    Goodbye,
+    /// See [`Reply::Refused`].
+    Refused {
+        /// The number, in dialects that have one.
+        code: u16,
+        /// The words after the number.
+        text: &'a [u8],
+    },
+}
+
+impl Answer<'_> {
+    /// Whether a command is answered with it: nothing more will come for that command.
+    pub fn is_final(&self) -> bool {
+        !matches!(self, Answer::Opening { .. })
+    }
+}
