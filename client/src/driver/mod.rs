@@ -1,0 +1,438 @@
+//! Drives one client session over real sockets, on a reactor that its owner shares with other connections.
+//!
+//! It must not know what the bytes of a transfer are ([`Body`]), nor who asked for it. `T` is the owner's name for a
+//! source of the reactor; the owner passes the reactor's callbacks on by these names ([`Owners`]).
+//!
+//! # Invariants
+//! - One input, then effects, then flush, then outcome, then timer: [`Connection::settle`] is the only place.
+//! - Each started operation gives exactly one [`Finished`].
+//! - A connection that is closed holds no source of the reactor.
+
+mod body;
+mod data;
+mod pace;
+mod timeline;
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+
+use mio::net::TcpStream;
+use muxftp_proto::client::io::{ClientEffect, ClientEvent, ClientTimeouts, Operation, Outcome};
+use muxftp_proto::{ClientSession, Dialect};
+use muxftp_reactor::pump::{self, Step};
+use muxftp_reactor::{Again, Key, Reactor, Readiness, connect};
+
+pub use body::Body;
+use data::{DataConnection, Direction, Moved};
+pub use timeline::Timeline;
+
+/// Where to connect, and how.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// The control connection's address; data connections go to the same host.
+    pub server: SocketAddr,
+    /// The local address to connect from; `None`: the system's choice.
+    pub source: Option<IpAddr>,
+    /// The dialect spoken there.
+    pub dialect: Dialect,
+    /// How long to wait.
+    pub timeouts: ClientTimeouts,
+    /// Bytes per second of each transfer at most; `None`: no limit.
+    pub bandwidth: Option<u64>,
+}
+
+/// The owner's names for the two sources of a connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Owners<T> {
+    /// The control connection, and the timer.
+    pub control: T,
+    /// The data connection.
+    pub data: T,
+}
+
+/// How an operation ended.
+#[derive(Debug)]
+pub struct Finished<B> {
+    /// What became of it.
+    pub result: OperationResult,
+    /// When its parts happened.
+    pub timeline: Timeline,
+    /// Bytes moved on its data connection.
+    pub bytes: u64,
+    /// The body that was given.
+    pub body: B,
+}
+
+/// What became of an operation.
+#[derive(Debug)]
+pub enum OperationResult {
+    /// The control connection could not be made.
+    ConnectFailed(io::Error),
+    /// The session's outcome; with the system's word, when it had one.
+    Ended(Outcome, Option<io::Error>),
+    /// The body could not take or give bytes.
+    BodyFailed(io::Error),
+}
+
+/// One control connection, with the data connection of its present operation.
+#[derive(Debug)]
+pub struct Connection<T, B> {
+    endpoint: Endpoint,
+    owners: Owners<T>,
+    session: ClientSession,
+    control: Option<Control>,
+    data: Option<DataConnection>,
+    running: Option<Running<B>>,
+    /// Until when the pace keeps the data connection waiting.
+    paced_until: Option<Instant>,
+    finished: Option<Finished<B>>,
+}
+
+#[derive(Debug)]
+struct Control {
+    stream: TcpStream,
+    key: Key,
+    /// When the connect was begun, while it goes on.
+    connecting: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Running<B> {
+    operation: Operation,
+    body: B,
+    timeline: Timeline,
+    bytes: u64,
+    moving: bool,
+    /// The system's word for what broke.
+    error: Option<io::Error>,
+}
+
+impl<T: Copy, B: Body> Connection<T, B> {
+    /// Begins to connect.
+    ///
+    /// # Errors
+    /// No socket could be had, or the source address is not this machine's.
+    pub fn open(rx: &mut Reactor<T>, endpoint: Endpoint, owners: Owners<T>) -> io::Result<Connection<T, B>> {
+        let mut stream = connect::connect(endpoint.server, endpoint.source.map(|address| SocketAddr::new(address, 0)))?;
+        let key = rx.register(&mut stream, owners.control)?;
+        let now = rx.refresh_now();
+        rx.arm(key, Some(now + endpoint.timeouts.connect));
+        Ok(Connection {
+            session: ClientSession::new(endpoint.dialect, endpoint.timeouts),
+            endpoint,
+            owners,
+            control: Some(Control { stream, key, connecting: Some(now) }),
+            data: None,
+            running: None,
+            paced_until: None,
+            finished: None,
+        })
+    }
+
+    /// Starts an operation; while the connection is still being made, as soon as it is there. Only one at a time, and not
+    /// on a connection that [`Connection::is_closed`].
+    pub fn start(&mut self, rx: &mut Reactor<T>, operation: Operation, body: B) {
+        debug_assert!(self.running.is_none() && !self.is_closed());
+        let now = rx.refresh_now();
+        let timeline = Timeline { started: Some(now), ..Timeline::default() };
+        self.running = Some(Running { operation, body, timeline, bytes: 0, moving: false, error: None });
+        if self.is_connected() {
+            self.submit(now);
+            self.settle(rx, now);
+        }
+    }
+
+    /// The control connection has news.
+    pub fn ready_control(&mut self, rx: &mut Reactor<T>, readiness: Readiness, buffer: &mut [u8]) -> Again {
+        let now = rx.refresh_now();
+        if !self.is_connected() {
+            match self.finish_connect(now) {
+                Ok(false) => return Again::No,
+                Ok(true) => {}
+                Err(error) => {
+                    self.fail_connect(rx, error);
+                    return Again::No;
+                }
+            }
+        }
+        if readiness.readable {
+            self.read_control(rx, buffer, now);
+        }
+        self.settle(rx, now);
+        Again::No
+    }
+
+    /// The data connection has news.
+    pub fn ready_data(&mut self, rx: &mut Reactor<T>, buffer: &mut [u8]) -> Again {
+        let now = rx.refresh_now();
+        let was_moving = self.is_moving();
+        let again = self.run_data(rx, buffer, now);
+        self.settle(rx, now);
+        if was_moving || !self.is_moving() {
+            return again;
+        }
+        // The connect has ended and the bytes may move: there is no further event to wait for.
+        let again = self.run_data(rx, buffer, now);
+        self.settle(rx, now);
+        again
+    }
+
+    /// The timer that the connection armed on its control source has expired.
+    pub fn timeout(&mut self, rx: &mut Reactor<T>) {
+        let now = rx.refresh_now();
+        if self.control.as_ref().is_some_and(|control| control.connecting.is_some()) {
+            return self.fail_connect(rx, io::ErrorKind::TimedOut.into());
+        }
+        if let (Some(until), Some(data)) = (self.paced_until, &self.data)
+            && until <= now
+        {
+            self.paced_until = None;
+            rx.queue(data.key);
+        }
+        self.session.handle_timeout(now);
+        self.settle(rx, now);
+    }
+
+    /// The operation that has ended, once.
+    pub fn take_finished(&mut self) -> Option<Finished<B>> {
+        self.finished.take()
+    }
+
+    /// Whether the control connection is made.
+    pub fn is_connected(&self) -> bool {
+        self.control.as_ref().is_some_and(|control| control.connecting.is_none())
+    }
+
+    /// Whether the session is over: nothing can be started any more.
+    pub fn is_closed(&self) -> bool {
+        self.control.is_none()
+    }
+
+    /// Bytes moved so far by the present operation.
+    pub fn bytes_moved(&self) -> u64 {
+        self.data.as_ref().map_or(0, |data| data.bytes)
+    }
+
+    /// The present or last operation's control dialogue, see [`ClientSession::dialogue`].
+    pub fn dialogue(&self) -> &[u8] {
+        self.session.dialogue()
+    }
+
+    /// Lets go of everything at once. A running operation gives no [`Finished`]; its body comes back.
+    pub fn abort(&mut self, rx: &mut Reactor<T>) -> Option<B> {
+        self.drop_data(rx);
+        self.drop_control(rx);
+        self.running.take().map(|running| running.body)
+    }
+
+    fn is_moving(&self) -> bool {
+        self.running.as_ref().is_some_and(|running| running.moving)
+    }
+
+    fn submit(&mut self, now: Instant) {
+        if let Some(running) = &mut self.running {
+            running.timeline.connected.get_or_insert(now);
+            self.session.submit(&running.operation, now);
+        }
+    }
+
+    fn finish_connect(&mut self, now: Instant) -> io::Result<bool> {
+        let Some(control) = &mut self.control else { return Ok(false) };
+        if !connect::finish(&control.stream)? {
+            return Ok(false);
+        }
+        // Commands are small and each waits for its reply: Nagle's algorithm would only delay them.
+        control.stream.set_nodelay(true)?;
+        control.connecting = None;
+        self.submit(now);
+        Ok(true)
+    }
+
+    fn fail_connect(&mut self, rx: &mut Reactor<T>, error: io::Error) {
+        self.drop_control(rx);
+        self.finish(OperationResult::ConnectFailed(error), rx.now());
+    }
+
+    fn read_control(&mut self, rx: &mut Reactor<T>, buffer: &mut [u8], now: Instant) {
+        while let Some(control) = &self.control {
+            match pump::receive(&control.stream, buffer) {
+                Ok(Step::Moved(bytes)) => {
+                    self.session.handle_input(&buffer[..bytes], now);
+                    let Some(readiness) = rx.readiness(control.key) else { return };
+                    if bytes < buffer.len() && !readiness.read_closed {
+                        readiness.readable = false;
+                        return;
+                    }
+                }
+                Ok(Step::Blocked) => {
+                    if let Some(readiness) = rx.readiness(control.key) {
+                        readiness.readable = false;
+                    }
+                    return;
+                }
+                Ok(Step::End) => return self.session.handle_lost(),
+                Err(error) => {
+                    self.note_error(error);
+                    return self.session.handle_lost();
+                }
+            }
+        }
+    }
+
+    fn run_data(&mut self, rx: &mut Reactor<T>, buffer: &mut [u8], now: Instant) -> Again {
+        let (Some(data), Some(running)) = (&mut self.data, &mut self.running) else { return Again::No };
+        if !running.moving {
+            match data.finish_connect() {
+                Ok(false) => {}
+                Ok(true) if running.timeline.data_connected.is_none() => {
+                    running.timeline.data_connected = Some(now);
+                    self.session.handle_event(ClientEvent::DataConnected, now);
+                }
+                Ok(true) => {}
+                Err(error) => self.lose_data(error, now),
+            }
+            return Again::No;
+        }
+        if self.paced_until.is_some_and(|until| now < until) {
+            return Again::No;
+        }
+        let direction = direction(&running.operation);
+        let before = data.bytes;
+        let moved = data.run(rx, direction, &mut running.body, buffer);
+        running.bytes = data.bytes;
+        if data.bytes > before || matches!(moved, Moved::End) {
+            running.timeline.first_byte.get_or_insert(now);
+            self.session.handle_event(ClientEvent::Progress, now);
+        }
+        self.after_moving(rx, moved)
+    }
+
+    fn after_moving(&mut self, rx: &mut Reactor<T>, moved: Moved) -> Again {
+        match moved {
+            Moved::Budget => return Again::Yes,
+            Moved::Blocked => {}
+            Moved::Paced(until) => self.paced_until = Some(until),
+            Moved::End => {
+                // Closing tells the server that an upload is whole; a download was closed by it.
+                self.drop_data(rx);
+                let now = rx.refresh_now();
+                if let Some(running) = &mut self.running {
+                    running.timeline.last_byte = Some(now);
+                }
+                self.session.handle_event(ClientEvent::Moved, now);
+            }
+            Moved::Broken(error) => {
+                let now = rx.refresh_now();
+                self.lose_data(error, now);
+            }
+            Moved::BodyFailed(error) => {
+                self.drop_data(rx);
+                self.drop_control(rx);
+                let now = rx.refresh_now();
+                self.finish(OperationResult::BodyFailed(error), now);
+            }
+        }
+        Again::No
+    }
+
+    fn lose_data(&mut self, error: io::Error, now: Instant) {
+        self.note_error(error);
+        self.session.handle_event(ClientEvent::DataFailed, now);
+    }
+
+    fn note_error(&mut self, error: io::Error) {
+        if let Some(running) = &mut self.running {
+            running.error.get_or_insert(error);
+        }
+    }
+
+    /// The one rule after each input: effects, flush, outcome, timer.
+    fn settle(&mut self, rx: &mut Reactor<T>, now: Instant) {
+        self.flush(rx);
+        while let Some(effect) = self.session.poll_effect() {
+            match effect {
+                ClientEffect::ConnectData { port } => self.connect_data(rx, port, now),
+                ClientEffect::StartMoving => {
+                    if let Some(running) = &mut self.running {
+                        running.moving = true;
+                    }
+                }
+                ClientEffect::AbandonData => self.drop_data(rx),
+                ClientEffect::CloseControl => self.drop_control(rx),
+            }
+        }
+        if let Some(outcome) = self.session.poll_outcome() {
+            self.drop_data(rx);
+            let error = self.running.as_mut().and_then(|running| running.error.take());
+            self.finish(OperationResult::Ended(outcome, error), now);
+        }
+        if let Some(control) = &self.control
+            && control.connecting.is_none()
+        {
+            let deadlines = [self.session.next_timeout(), self.paced_until];
+            rx.arm(control.key, deadlines.into_iter().flatten().min());
+        }
+    }
+
+    fn connect_data(&mut self, rx: &mut Reactor<T>, port: u16, now: Instant) {
+        if let Some(running) = &mut self.running {
+            running.timeline.negotiated = Some(now);
+        }
+        let target = SocketAddr::new(self.endpoint.server.ip(), port);
+        let Endpoint { source, bandwidth, .. } = self.endpoint;
+        match DataConnection::open(rx, target, source, bandwidth, self.owners.data) {
+            Ok(data) => self.data = Some(data),
+            Err(error) => self.lose_data(error, now),
+        }
+    }
+
+    fn flush(&mut self, rx: &mut Reactor<T>) {
+        while let Some(control) = &self.control {
+            let pending = self.session.outbox().pending();
+            if pending.is_empty() {
+                return;
+            }
+            match pump::send(&control.stream, pending) {
+                Ok(Step::Moved(bytes)) => self.session.outbox().consume(bytes),
+                Ok(Step::Blocked | Step::End) => {
+                    if let Some(readiness) = rx.readiness(control.key) {
+                        readiness.writable = false;
+                    }
+                    return;
+                }
+                Err(error) => {
+                    self.note_error(error);
+                    return self.session.handle_lost();
+                }
+            }
+        }
+    }
+
+    fn finish(&mut self, result: OperationResult, now: Instant) {
+        self.paced_until = None;
+        if let Some(running) = self.running.take() {
+            let timeline = Timeline { completed: Some(now), ..running.timeline };
+            self.finished = Some(Finished { result, timeline, bytes: running.bytes, body: running.body });
+        }
+    }
+
+    fn drop_data(&mut self, rx: &mut Reactor<T>) {
+        if let Some(data) = self.data.take() {
+            rx.release(data.key);
+        }
+    }
+
+    fn drop_control(&mut self, rx: &mut Reactor<T>) {
+        if let Some(control) = self.control.take() {
+            rx.release(control.key);
+        }
+    }
+}
+
+fn direction(operation: &Operation) -> Direction {
+    match operation {
+        Operation::Put { .. } => Direction::Upload,
+        Operation::Get { .. } | Operation::List { .. } | Operation::Quit => Direction::Download,
+    }
+}
