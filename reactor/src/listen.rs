@@ -153,7 +153,13 @@ fn turn_away(
             dismiss(stream, farewell);
             Accept::TurnedAway(peer)
         }
-        Err(_) => Accept::Pause(shortage),
+        // The kernel looks for a descriptor before it looks for a connection, so a shortage may
+        // have been reported although nobody waits.
+        Err(error) => match Shortage::of(&error) {
+            Shortage::None => Accept::Drained,
+            Shortage::Peer => Accept::Lost,
+            _ => Accept::Pause(shortage),
+        },
     };
     reserve.0 = hold();
     answer

@@ -1,6 +1,11 @@
 //! The facts of mio on epoll that the loop's design rests on. When one of these tests fails, the
 //! design has to be thought over, not the test.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "clippy.toml allows it in test functions, but not in their helpers"
+)]
+
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpStream as Peer};

@@ -1,5 +1,10 @@
 //! Signals reach the handler, each delivery once; in a process of its own.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "clippy.toml allows it in test functions, but not in their helpers"
+)]
+
 use std::time::Duration;
 
 use muxftp_reactor::{Again, Clock, Handler, Key, Reactor, Readiness};

@@ -1,6 +1,11 @@
 //! The contract of a turn: its order, fairness, who may free what, timers by each clock, and
 //! wake-ups.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "clippy.toml allows it in test functions, but not in their helpers"
+)]
+
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream as Peer;
