@@ -1,5 +1,4 @@
-//! The contract of a turn: its order, fairness, who may free what, timers by each clock, and
-//! wake-ups.
+//! The contract of a turn: its order, fairness, who may free what, and wake-ups.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,7 +8,7 @@
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream as Peer;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mio::net::UnixStream;
 use muxftp_reactor::{Again, Clock, Handler, Key, Reactor, Readiness, TurnStats};
@@ -305,53 +304,6 @@ fn a_slot_is_not_reused_within_the_turn_of_its_release() {
 }
 
 #[test]
-fn deadlines_pass_in_order_and_never_early_by_each_clock() {
-    for clock in [Clock::Poll, Clock::Timerfd, Clock::Spin] {
-        let mut rx = Reactor::new(clock).unwrap();
-        let mut script = Script::default();
-        let start = Instant::now();
-        // Several expiries in a row show that a timerfd need not be read in between.
-        let names = ["7 ms", "1 ms", "4 ms"];
-        for (name, ms) in names.into_iter().zip([7, 1, 4]) {
-            let deadline = start + Duration::from_millis(ms);
-            let key = rx.add_timer(name);
-            rx.arm(key, Some(deadline));
-            script.at_timeout(name, move |rx, _| assert!(rx.now() >= deadline));
-        }
-        let mut fired = Vec::new();
-        while fired.len() < 3 {
-            rx.turn(&mut script, None).unwrap();
-            fired.extend(
-                script
-                    .take_calls()
-                    .into_iter()
-                    .filter(|call| *call != Call::End),
-            );
-        }
-        let expected = ["1 ms", "4 ms", "7 ms"].map(Call::Timeout);
-        assert_eq!(fired, expected, "{clock:?}");
-        assert_eq!(rx.stats().timer_lag.len(), 3);
-    }
-}
-
-#[test]
-fn an_earlier_deadline_shortens_a_wait_that_was_set() {
-    for clock in [Clock::Poll, Clock::Timerfd, Clock::Spin] {
-        let mut rx = Reactor::new(clock).unwrap();
-        let mut script = Script::default();
-        let key = rx.add_timer("timer");
-        // Hours away: were it not for the second deadline, this test would not end.
-        rx.arm(key, Some(rx.now() + Duration::from_secs(36_000)));
-        rx.turn(&mut script, Some(Duration::from_millis(1)))
-            .unwrap();
-        rx.arm(key, Some(rx.now() + Duration::from_millis(5)));
-        while !script.calls.contains(&Call::Timeout("timer")) {
-            rx.turn(&mut script, None).unwrap();
-        }
-    }
-}
-
-#[test]
 fn a_timeout_that_arms_itself_for_now_does_not_hold_the_turn() {
     let (mut rx, mut script) = (reactor(), Script::default());
     let key = rx.add_timer("eager");
@@ -365,19 +317,6 @@ fn a_timeout_that_arms_itself_for_now_does_not_hold_the_turn() {
     let second = turn(&mut rx, &mut script);
     assert!(first.contains(&Call::Timeout("eager")));
     assert!(second.contains(&Call::Ready("work")));
-}
-
-#[test]
-fn a_wait_ends_at_max_wait_although_a_deadline_is_far() {
-    for clock in [Clock::Poll, Clock::Timerfd, Clock::Spin] {
-        let mut rx = Reactor::new(clock).unwrap();
-        let mut script = Script::default();
-        let key = rx.add_timer("far");
-        rx.arm(key, Some(rx.now() + Duration::from_secs(36_000)));
-        rx.turn(&mut script, Some(Duration::from_millis(2)))
-            .unwrap();
-        assert_eq!(script.take_calls(), [Call::End]);
-    }
 }
 
 #[test]
