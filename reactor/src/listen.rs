@@ -38,12 +38,15 @@ pub enum Accept {
 pub struct Reserve(Option<File>);
 
 impl Reserve {
-    /// Holds a descriptor back.
-    ///
-    /// # Errors
-    /// There is none left even now.
-    pub fn new() -> io::Result<Self> {
-        hold().map(|file| Self(Some(file)))
+    /// Holds a descriptor back; if there is none left even now, at the first chance.
+    pub fn new() -> Self {
+        Self(hold())
+    }
+}
+
+impl Default for Reserve {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -140,7 +143,7 @@ fn turn_away(
 ) -> Accept {
     if reserve.0.is_none() {
         // It was lost to someone faster at an earlier shortage.
-        reserve.0 = hold().ok();
+        reserve.0 = hold();
     }
     if reserve.0.take().is_none() {
         return Accept::Pause(shortage);
@@ -150,9 +153,15 @@ fn turn_away(
             dismiss(stream, farewell);
             Accept::TurnedAway(peer)
         }
-        Err(_) => Accept::Pause(shortage),
+        // The kernel looks for a descriptor before it looks for a connection, so a shortage may
+        // have been reported although nobody waits.
+        Err(error) => match Shortage::of(&error) {
+            Shortage::None => Accept::Drained,
+            Shortage::Peer => Accept::Lost,
+            _ => Accept::Pause(shortage),
+        },
     };
-    reserve.0 = hold().ok();
+    reserve.0 = hold();
     answer
 }
 
@@ -165,11 +174,116 @@ fn dismiss(mut stream: TcpStream, farewell: &[u8]) {
     let _ = stream.read(&mut [0; 1024]);
 }
 
-fn hold() -> io::Result<File> {
-    File::open("/dev/null")
+fn hold() -> Option<File> {
+    File::open("/dev/null").ok()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::{self, Ipv4Addr, Ipv6Addr};
+
+    use rustix::fs::{OFlags, fcntl_getfl};
+    use rustix::io::{FdFlags, fcntl_getfd};
+
     use super::*;
+
+    fn listener() -> TcpListener {
+        listen_tcp((Ipv4Addr::LOCALHOST, 0).into(), 16).unwrap()
+    }
+
+    fn next(listener: &TcpListener) -> Accept {
+        accept(listener, &mut Reserve::new(), b"").unwrap()
+    }
+
+    #[test]
+    fn accepted_sockets_do_not_block_and_are_closed_on_exec() {
+        let listener = listener();
+        let client = net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+
+        let Accept::Stream(stream, peer) = next(&listener) else {
+            panic!("a connection is waiting");
+        };
+        assert_eq!(peer, client.local_addr().unwrap());
+        assert!(fcntl_getfl(&stream).unwrap().contains(OFlags::NONBLOCK));
+        assert!(fcntl_getfd(&stream).unwrap().contains(FdFlags::CLOEXEC));
+    }
+
+    #[test]
+    fn a_listener_without_connections_is_drained() {
+        assert!(matches!(next(&listener()), Accept::Drained));
+    }
+
+    #[test]
+    fn a_port_is_free_again_while_its_last_connection_is_in_time_wait() {
+        let first = listener();
+        let address = first.local_addr().unwrap();
+        let mut client = net::TcpStream::connect(address).unwrap();
+        let Accept::Stream(stream, _) = next(&first) else {
+            panic!("a connection is waiting");
+        };
+        // The side that closes first is the one that keeps TIME_WAIT.
+        drop(stream);
+        assert_eq!(client.read(&mut [0]).unwrap(), 0);
+        drop((client, first));
+
+        listen_tcp(address, 16).unwrap();
+    }
+
+    #[test]
+    fn both_families_stand_side_by_side_on_one_port() {
+        // Another test may hold the port in IPv4: one of a few tries is free of that.
+        let mut result = Ok(());
+        for _ in 0..8 {
+            let v6 = match listen_tcp((Ipv6Addr::UNSPECIFIED, 0).into(), 16) {
+                Ok(v6) => v6,
+                // The machine has no IPv6: there is nothing to stand beside.
+                Err(error) if Errno::from_io_error(&error) == Some(Errno::AFNOSUPPORT) => return,
+                Err(error) => panic!("{error}"),
+            };
+            let port = v6.local_addr().unwrap().port();
+            result = listen_tcp((Ipv4Addr::UNSPECIFIED, port).into(), 16).map(drop);
+            if result.is_ok() {
+                return;
+            }
+        }
+        result.unwrap();
+    }
+
+    #[test]
+    fn a_port_in_use_is_an_error() {
+        let first = listener();
+        let again = listen_tcp(first.local_addr().unwrap(), 16);
+        assert_eq!(again.unwrap_err().kind(), io::ErrorKind::AddrInUse);
+    }
+
+    #[test]
+    fn errors_of_a_peer_do_not_stop_the_listener() {
+        for errno in [
+            Errno::CONNABORTED,
+            Errno::PROTO,
+            Errno::HOSTUNREACH,
+            Errno::PERM,
+        ] {
+            assert!(
+                matches!(Shortage::of(&errno.into()), Shortage::Peer),
+                "{errno}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_farewell_arrives_although_the_peer_spoke_first() {
+        let listener = listener();
+        let mut client = net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        client.write_all(b"LS\r\n").unwrap();
+        let Accept::Stream(stream, _) = next(&listener) else {
+            panic!("a connection is waiting");
+        };
+
+        dismiss(stream, b"too many connections");
+
+        let mut heard = String::new();
+        client.read_to_string(&mut heard).unwrap();
+        assert_eq!(heard, "too many connections");
+    }
 }

@@ -70,6 +70,7 @@ where
     S: AsFd,
     for<'a> &'a S: Write,
 {
+    debug_assert!(max > 0, "a step of nothing looks like the end");
     loop {
         // The kernel moves its own copy of the offset only by what it sent.
         match sendfile(socket, file, Some(offset), max) {
@@ -169,5 +170,174 @@ fn classify(errno: Errno) -> PumpError {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{Ipv4Addr, TcpListener};
+
+    use mio::net::TcpStream;
+
     use super::*;
+
+    /// A stream as the loop has it, and its peer, which blocks.
+    fn pair() -> (TcpStream, std::net::TcpStream) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, _) = listener.accept().unwrap();
+        stream.set_nonblocking(true).unwrap();
+        (TcpStream::from_std(stream), peer)
+    }
+
+    fn file(contents: &[u8]) -> File {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(contents).unwrap();
+        file
+    }
+
+    fn pattern(length: usize) -> Vec<u8> {
+        (0..length).map(|at| (at % 251) as u8).collect()
+    }
+
+    type SendStep = fn(&TcpStream, &File, &mut u64, usize, &mut [u8]) -> Result<Step, PumpError>;
+
+    const WAYS: [SendStep; 2] = [send_file, copy_file];
+
+    #[test]
+    fn a_file_goes_over_whole_in_bounded_steps() {
+        for step in WAYS {
+            let contents = pattern(10_000);
+            let (socket, mut peer) = pair();
+            let (file, mut buffer) = (file(&contents), [0; 4096]);
+            let mut offset = 0;
+            loop {
+                let before = offset;
+                match step(&socket, &file, &mut offset, 3000, &mut buffer).unwrap() {
+                    Step::Moved(moved) => {
+                        assert!(moved <= 3000);
+                        assert_eq!(offset, before + moved as u64);
+                    }
+                    Step::End => break,
+                    Step::Blocked => panic!("10 kB fit into a socket"),
+                }
+            }
+            drop(socket);
+            let mut received = Vec::new();
+            peer.read_to_end(&mut received).unwrap();
+            assert_eq!(received, contents);
+        }
+    }
+
+    #[test]
+    fn a_slow_reader_blocks_and_loses_nothing() {
+        for step in WAYS {
+            let contents = pattern(16 << 20);
+            let (socket, mut peer) = pair();
+            let (file, mut buffer) = (file(&contents), vec![0; 1 << 16]);
+            let mut offset = 0;
+            while step(&socket, &file, &mut offset, 1 << 20, &mut buffer).unwrap() != Step::Blocked
+            {
+            }
+            let stopped_at = offset;
+            assert!(stopped_at < contents.len() as u64);
+
+            let reader = std::thread::spawn(move || {
+                let mut received = Vec::new();
+                peer.read_to_end(&mut received).unwrap();
+                received
+            });
+            while step(&socket, &file, &mut offset, 1 << 20, &mut buffer).unwrap() != Step::End {
+                std::thread::yield_now();
+            }
+            drop(socket);
+            assert!(reader.join().unwrap() == contents);
+        }
+    }
+
+    #[test]
+    fn sendfile_falls_back_where_the_file_cannot() {
+        // The kernel makes this file's bytes on reading; it has no pages to send.
+        let file = File::open("/proc/self/stat").unwrap();
+        let (socket, mut peer) = pair();
+        let refused = sendfile(&socket, &file, Some(&mut 5), 4096).unwrap_err();
+        assert_eq!(refused, Errno::INVAL);
+
+        let mut offset = 5;
+        let step = send_file(&socket, &file, &mut offset, 4096, &mut [0; 10]).unwrap();
+        assert_eq!((step, offset), (Step::Moved(10), 15));
+        let mut received = [0; 10];
+        peer.read_exact(&mut received).unwrap();
+        let mut expected = [0; 10];
+        file.read_exact_at(&mut expected, 5).unwrap();
+        assert_eq!(received, expected);
+    }
+
+    #[test]
+    fn a_lost_peer_is_the_sinks_error() {
+        for step in WAYS {
+            let (socket, peer) = pair();
+            let (file, mut buffer) = (file(&pattern(1000)), [0; 1000]);
+            drop(peer);
+            let error = loop {
+                // The first bytes to a closed peer still go out; its reset comes back.
+                if let Err(error) = step(&socket, &file, &mut 0, 1000, &mut buffer) {
+                    break error;
+                }
+            };
+            assert!(matches!(error, PumpError::Sink(_)), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_unreadable_file_is_the_sources_error() {
+        for step in WAYS {
+            let (socket, _peer) = pair();
+            let directory = File::open("/").unwrap();
+            let error = step(&socket, &directory, &mut 0, 1000, &mut [0; 1000]).unwrap_err();
+            assert!(matches!(error, PumpError::Source(_)), "{error}");
+        }
+    }
+
+    #[test]
+    fn classification_names_the_side() {
+        for errno in [Errno::PIPE, Errno::CONNRESET, Errno::TIMEDOUT] {
+            assert!(matches!(classify(errno), PumpError::Sink(_)), "{errno}");
+        }
+        for errno in [Errno::IO, Errno::STALE, Errno::NOMEM] {
+            assert!(matches!(classify(errno), PumpError::Source(_)), "{errno}");
+        }
+    }
+
+    #[test]
+    fn receive_tells_bytes_from_waiting_from_the_end() {
+        let (socket, mut peer) = pair();
+        let mut buffer = [0; 4];
+        assert_eq!(receive(&socket, &mut buffer).unwrap(), Step::Blocked);
+        peer.write_all(b"12345").unwrap();
+        assert_eq!(receive(&socket, &mut buffer).unwrap(), Step::Moved(4));
+        assert_eq!(receive(&socket, &mut buffer).unwrap(), Step::Moved(1));
+        drop(peer);
+        assert_eq!(receive(&socket, &mut buffer).unwrap(), Step::End);
+    }
+
+    #[test]
+    fn an_interrupted_call_is_made_again() {
+        struct Interrupted(u32);
+        impl Read for Interrupted {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                self.0 += 1;
+                if self.0 < 3 {
+                    return Err(io::ErrorKind::Interrupted.into());
+                }
+                Ok(buffer.len())
+            }
+        }
+        assert_eq!(
+            receive(Interrupted(0), &mut [0; 8]).unwrap(),
+            Step::Moved(8)
+        );
+    }
+
+    #[test]
+    fn a_full_socket_blocks_a_send() {
+        let (socket, _peer) = pair();
+        let block = vec![0; 1 << 20];
+        while send(&socket, &block).unwrap() != Step::Blocked {}
+    }
 }

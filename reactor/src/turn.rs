@@ -209,7 +209,10 @@ impl<T: Copy> Reactor<T> {
     /// Brings each delivery of these signals to [`Handler::signal`] instead of its usual effect.
     ///
     /// # Errors
-    /// The signal cannot be caught (`SIGKILL`, `SIGSEGV`, ...), or descriptors are used up.
+    /// The number is no signal, or descriptors are used up.
+    ///
+    /// # Panics
+    /// The signal must not be caught (`SIGKILL`, `SIGSEGV`, ...): asking for it is a bug.
     pub fn watch_signals(&mut self, signals: &[i32]) -> io::Result<()> {
         signals
             .iter()

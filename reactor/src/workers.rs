@@ -47,8 +47,8 @@ impl<J> std::fmt::Debug for QueueFull<J> {
 }
 
 impl<J: Send + 'static> Workers<J> {
-    /// Starts `threads` threads (1 is a good default: a disk has one queue) that wake the loop
-    /// after each job; at most `queue` jobs wait.
+    /// Starts `threads` threads, at least one (a good default: a disk has one queue), that
+    /// wake the loop after each job; at most `queue` jobs wait.
     ///
     /// # Errors
     /// The system refuses a thread.
@@ -62,7 +62,7 @@ impl<J: Send + 'static> Workers<J> {
             threads: Vec::with_capacity(threads),
             pending: 0,
         };
-        for number in 0..threads {
+        for number in 0..threads.max(1) {
             let (inbox, outbox, waker) = (Arc::clone(&inbox), outbox.clone(), waker.clone());
             let thread = thread::Builder::new()
                 .name(format!("worker-{number}"))
@@ -140,4 +140,110 @@ fn work<J>(inbox: &Mutex<Receiver<Job<J>>>, outbox: &Sender<Outcome<J>>, waker: 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Again, Clock, Handler, Key, Reactor, Readiness};
+
+    struct Owner {
+        workers: Workers<u32>,
+        results: Vec<u32>,
+    }
+
+    impl Handler<()> for Owner {
+        fn ready(&mut self, _: &mut Reactor<()>, _: Key, (): (), _: Readiness) -> Again {
+            Again::No
+        }
+
+        fn timeout(&mut self, _: &mut Reactor<()>, _: Key, (): ()) {}
+
+        fn woken(&mut self, _: &mut Reactor<()>) {
+            self.workers.drain(|result| self.results.push(result));
+        }
+    }
+
+    fn pool(threads: usize, queue: usize) -> (Reactor<()>, Owner) {
+        let reactor = Reactor::new(Clock::Poll).unwrap();
+        let workers = Workers::new(&reactor.waker(), threads, queue).unwrap();
+        let results = Vec::new();
+        (reactor, Owner { workers, results })
+    }
+
+    fn finish(reactor: &mut Reactor<()>, owner: &mut Owner) {
+        while owner.workers.pending() > 0 {
+            reactor.turn(owner, None).unwrap();
+        }
+    }
+
+    #[test]
+    fn each_job_gives_one_result() {
+        let (mut reactor, mut owner) = pool(3, 100);
+        for number in 0..100 {
+            owner.workers.submit(Box::new(move || number)).unwrap();
+        }
+        finish(&mut reactor, &mut owner);
+        owner.results.sort_unstable();
+        assert!(owner.results.iter().copied().eq(0..100));
+    }
+
+    #[test]
+    fn one_thread_keeps_the_order() {
+        let (mut reactor, mut owner) = pool(1, 100);
+        for number in 0..100 {
+            owner.workers.submit(Box::new(move || number)).unwrap();
+        }
+        finish(&mut reactor, &mut owner);
+        assert!(owner.results.iter().copied().eq(0..100));
+    }
+
+    #[test]
+    fn a_full_queue_gives_the_job_back() {
+        let (mut reactor, mut owner) = pool(1, 1);
+        let (started, wait_for_start) = mpsc::channel();
+        let (release, wait_for_release) = mpsc::channel::<()>();
+        let busy = move || {
+            started.send(()).unwrap();
+            wait_for_release.recv().unwrap();
+            1
+        };
+        owner.workers.submit(Box::new(busy)).unwrap();
+        wait_for_start.recv().unwrap();
+        owner.workers.submit(Box::new(|| 2)).unwrap();
+
+        let QueueFull(job) = owner.workers.submit(Box::new(|| 3)).unwrap_err();
+        release.send(()).unwrap();
+        finish(&mut reactor, &mut owner);
+        owner.workers.submit(job).unwrap();
+        finish(&mut reactor, &mut owner);
+        assert_eq!(owner.results, [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_panic_reaches_the_loop() {
+        let (mut reactor, mut owner) = pool(1, 2);
+        owner.workers.submit(Box::new(|| panic!("a bug"))).unwrap();
+        owner.workers.submit(Box::new(|| 7)).unwrap();
+
+        let turns = AssertUnwindSafe(|| finish(&mut reactor, &mut owner));
+        let panic = catch_unwind(turns).unwrap_err();
+        assert_eq!(panic.downcast_ref(), Some(&"a bug"));
+
+        // The thread has survived.
+        owner.workers.submit(Box::new(|| 8)).unwrap();
+        finish(&mut reactor, &mut owner);
+        assert_eq!(owner.results, [7, 8]);
+    }
+
+    #[test]
+    fn dropping_the_pool_finishes_what_was_taken() {
+        let (_reactor, mut owner) = pool(2, 50);
+        let (report, reports) = mpsc::channel();
+        for number in 0..50 {
+            let report = report.clone();
+            let job = move || {
+                report.send(number).unwrap();
+                number
+            };
+            owner.workers.submit(Box::new(job)).unwrap();
+        }
+        drop((owner, report));
+        assert_eq!(reports.try_iter().count(), 50);
+    }
 }
