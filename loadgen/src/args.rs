@@ -5,7 +5,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{CommandFactory, FromArgMatches, Parser};
+use clap::{Args as _, FromArgMatches as _, Subcommand as _};
 
 use crate::scenario::Overrides;
 
@@ -109,24 +109,27 @@ where
     I: IntoIterator<Item = T>,
     T: Into<OsString> + Clone,
 {
-    let line = Line::from_arg_matches(&Line::command().try_get_matches_from(arguments)?)?;
-    match (line.command, line.run) {
-        (Some(Subcommand::Run(run)), _) | (None, Some(run)) => Ok(Command::Run(run)),
-        (Some(Subcommand::Check(check)), _) => Ok(Command::Check(check)),
-        (Some(Subcommand::EmbeddedServer(server)), _) => Ok(Command::EmbeddedServer(server)),
-        (None, None) => Err(Line::command().error(clap::error::ErrorKind::MissingRequiredArgument, "which scenario?")),
+    let matches = definition().try_get_matches_from(arguments)?;
+    if matches.subcommand().is_none() {
+        return RunArgs::from_arg_matches(&matches).map(Command::Run);
     }
+    Ok(match Subcommand::from_arg_matches(&matches)? {
+        Subcommand::Run(run) => Command::Run(run),
+        Subcommand::Check(check) => Command::Check(check),
+        Subcommand::EmbeddedServer(server) => Command::EmbeddedServer(server),
+    })
 }
 
-/// Drives FTP servers by a scenario, verifies every byte, and measures what their users would feel
-#[derive(Debug, Parser)]
-#[command(name = "loadgen", version, arg_required_else_help = true, after_help = AFTER_HELP)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
-struct Line {
-    #[command(subcommand)]
-    command: Option<Subcommand>,
-    #[command(flatten)]
-    run: Option<RunArgs>,
+/// The arguments of `run` beside the subcommands, of which one takes their place.
+fn definition() -> clap::Command {
+    let line = clap::Command::new("loadgen")
+        .about("Drives FTP servers by a scenario, verifies every byte, and measures what their users would feel")
+        .version(env!("CARGO_PKG_VERSION"))
+        .after_help(AFTER_HELP)
+        .arg_required_else_help(true)
+        .args_conflicts_with_subcommands(true)
+        .subcommand_negates_reqs(true);
+    Subcommand::augment_subcommands(RunArgs::augment_args(line))
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -160,3 +163,65 @@ Exit codes:
   2    scenario or command line wrong; nothing was run
   3    could not start (target not reachable, limits too low)
   130  interrupted; the reports of what ran are written";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(arguments: &[&str]) -> Result<Command, clap::Error> {
+        parse_from([&["loadgen"], arguments].concat())
+    }
+
+    fn run(arguments: &[&str]) -> RunArgs {
+        match line(arguments) {
+            Ok(Command::Run(run)) => run,
+            other => panic!("{arguments:?}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_definition_holds_together() {
+        definition().debug_assert();
+    }
+
+    #[test]
+    fn a_file_alone_is_run() {
+        for arguments in [&["a.toml", "--seed", "7"][..], &["run", "a.toml", "--seed", "7"], &["--seed=7", "a.toml"]] {
+            let run = run(arguments);
+            assert_eq!(run.scenario.file, PathBuf::from("a.toml"));
+            assert_eq!(run.overrides().seed, Some(7));
+        }
+    }
+
+    #[test]
+    fn all_flags_reach_the_overrides() {
+        let run = run(&["a.toml", "--target", "h:1", "--set", "a=1", "--set", "b=2", "--out", "d", "--plain"]);
+        assert!(run.plain && !run.quiet && !run.json);
+        let overrides = run.overrides();
+        assert_eq!(overrides.target.as_deref(), Some("h:1"));
+        assert_eq!(overrides.sets, ["a=1", "b=2"]);
+        assert_eq!(overrides.out.as_deref(), Some("d"));
+        match line(&["check", "a.toml", "--set", "a=1"]) {
+            Ok(Command::Check(check)) => assert_eq!(check.overrides().sets, ["a=1"]),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn wrong_lines_are_refused_with_code_2() {
+        for arguments in [&["a.toml", "b.toml"][..], &["check"], &["a.toml", "--sed", "7"], &["a.toml", "-q", "--json"]]
+        {
+            assert_eq!(line(arguments).unwrap_err().exit_code(), 2, "{arguments:?}");
+        }
+        assert_eq!(line(&[]).unwrap_err().exit_code(), 2, "help, since there is nothing to do");
+    }
+
+    #[test]
+    fn help_shows_examples_and_exit_codes_but_no_internals() {
+        let help = line(&["--help"]).unwrap_err();
+        assert_eq!(help.exit_code(), 0);
+        let help = help.to_string();
+        assert!(help.contains("loadgen scenarios/mixed3.toml") && help.contains("Exit codes"), "{help}");
+        assert!(!help.contains("embedded-server"), "{help}");
+    }
+}

@@ -3,6 +3,7 @@
 #![deny(missing_docs)]
 
 pub mod args;
+pub mod check;
 pub mod contents;
 pub mod plan;
 pub mod scenario;

@@ -58,13 +58,15 @@ pub fn load_text(name: &str, text: &str, overrides: &Overrides) -> Result<Loaded
     let mut problems = Collector::new(Source { name: name.to_owned(), text: text.to_owned(), is_file: true });
     let mut root = document::read(text, &mut problems);
     let is_readable = problems.is_empty();
-    match overrides.assignments() {
-        Ok(assignments) if is_readable => document::apply(&mut root, assignments, &mut problems),
-        Ok(_) => {}
-        Err(wrong) => wrong.into_iter().for_each(|(source, message)| problems.report_source(source, message)),
+    let (assignments, wrong) = overrides.assignments();
+    for (source, message) in wrong {
+        problems.report_source(source, message);
     }
     // After an error of syntax half the file may be missing: to complain of that would be noise.
-    let scenario = is_readable.then(|| resolve::resolve(&root, text, &mut problems));
+    let scenario = is_readable.then(|| {
+        document::apply(&mut root, assignments, &mut problems);
+        resolve::resolve(&root, text, &mut problems)
+    });
     match (problems.finish(), scenario) {
         (None, Some(scenario)) => {
             let warnings = mix::warnings(&scenario);

@@ -23,11 +23,8 @@ pub struct Overrides {
 }
 
 impl Overrides {
-    /// All assignments in the order in which they are made.
-    ///
-    /// # Errors
-    /// Each text that is no assignment, with its origin, and what is wrong with it.
-    pub(super) fn assignments(&self) -> Result<Vec<Assignment>, Vec<(Source, String)>> {
+    /// All assignments in the order in which they are made; and each text that is none, with what is wrong with it.
+    pub(super) fn assignments(&self) -> (Vec<Assignment>, Vec<(Source, String)>) {
         let environment = split_list(self.environment.as_deref().unwrap_or("")).into_iter();
         let texts =
             environment.map(|text| ("LOADGEN_SET", text)).chain(self.sets.iter().map(|text| ("--set", &**text)));
@@ -48,7 +45,7 @@ impl Overrides {
         if let Some(out) = &self.out {
             made.push(flag("--out", out, &["report", "directory"], Kind::String(out.clone())));
         }
-        if wrong.is_empty() { Ok(made) } else { Err(wrong) }
+        (made, wrong)
     }
 }
 

@@ -132,6 +132,7 @@ impl<'a> Section<'a> {
 pub(super) fn string(value: &Value) -> Result<String, String> {
     match &value.kind {
         Kind::String(text) => Ok(text.clone()),
+        Kind::Integer(number) => Err(format!("a string is expected here: write \"{number}\"")),
         other => Err(format!("a string is expected here, not {}", other.word())),
     }
 }
