@@ -26,7 +26,7 @@ pub struct RunArgs {
     /// The scenario and what changes it.
     #[command(flatten)]
     pub scenario: ScenarioArgs,
-    /// Write the results below DIR instead of the scenario's [report] directory
+    /// Write the results below DIR instead of the scenario's `report.directory`
     #[arg(long, value_name = "DIR")]
     pub out: Option<String>,
     /// Print nothing but errors; the files are written all the same
@@ -86,7 +86,8 @@ impl CheckArgs {
 impl ScenarioArgs {
     fn overrides(&self) -> Overrides {
         Overrides {
-            environment: std::env::var("LOADGEN_SET").ok(),
+            // What is not UTF-8 is shown as such in the message about it.
+            environment: std::env::var_os("LOADGEN_SET").map(|value| value.to_string_lossy().into_owned()),
             sets: self.sets.clone(),
             target: self.target.clone(),
             seed: self.seed,

@@ -209,6 +209,7 @@ fn message(set: &str) -> String {
 #[test]
 fn each_check_has_its_message() {
     for (set, expected) in [
+        ("description=\"a\\u001b[2J\"", "a string here is one line, without control characters"),
         ("schema=2", "this loadgen reads schema = 1"),
         ("seed=-1", "-1 is too small: at least 0"),
         ("target={address = \"h\"}", "\"h\" is not HOST:PORT, e.g. \"192.0.2.10:2021\" or \"[::1]:2021\""),
@@ -257,4 +258,37 @@ fn a_file_that_cannot_be_read_is_one_error() {
         problems.to_string(),
         "error: /no/such.toml: No such file or directory (os error 2)\n1 error; nothing was run"
     );
+}
+
+/// Whatever is typed, the answer is a scenario or a list of problems with places that can be shown.
+#[test]
+fn no_text_makes_it_stumble() {
+    use rand::{RngExt, SeedableRng};
+    const BITS: [&str; 16] =
+        ["[", "]", "\"", "=", "\n", "{", "}", "(", ",", ".", "é", "\u{1b}", "1", "[[operation]]", "\r\n", " "];
+    let mut wrong = 0;
+    for seed in 0..3_000 {
+        let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
+        let mut text: Vec<String> = GOOD.chars().map(String::from).collect();
+        for _ in 0..rng.random_range(1..6) {
+            let at = rng.random_range(0..text.len());
+            match rng.random_range(0..3) {
+                0 => drop(text.remove(at)),
+                1 => text.insert(at, BITS[rng.random_range(0..BITS.len())].to_owned()),
+                _ => text[at] = BITS[rng.random_range(0..BITS.len())].to_owned(),
+            }
+        }
+        let text = text.concat();
+        let set = text[..text.char_indices().nth(12).map_or(0, |(at, _)| at)].to_owned();
+        for overrides in [Overrides::default(), sets(&[&format!("run.{set}")])] {
+            if let Err(problems) = load_text("a.toml", &text, &overrides) {
+                wrong += 1;
+                let shown = problems.to_string();
+                let errors = shown.lines().filter(|line| line.starts_with("error: ")).count();
+                assert!(errors > 0 && errors == problems.count(), "{shown}");
+                assert!(!shown.contains(|c: char| c.is_control() && c != '\n'), "{shown:?}");
+            }
+        }
+    }
+    assert!(wrong > 2_000, "most of them are wrong: {wrong}");
 }

@@ -306,6 +306,26 @@ mod tests {
     }
 
     #[test]
+    fn any_distribution_reads_back_as_it_was() {
+        let mut rng = ChaCha8Rng::seed_from_u64(8);
+        for _ in 0..2_000 {
+            let unit = if rng.random() { Unit::Size } else { Unit::Time };
+            let mut value = || rng.random::<u64>() >> rng.random_range(0..64);
+            let [low, high] = [value(), value()];
+            let max = rng.random::<bool>().then_some(high);
+            let shape = match rng.random_range(0..5) {
+                0 => Shape::Constant(low),
+                1 => Shape::Uniform { low: low.min(high), high: low.max(high) },
+                2 => Shape::Exponential { mean: low, max },
+                3 => Shape::Lognormal { median: low, sigma: rng.random_range(0.0..5.0), max },
+                _ => Shape::Choice(vec![(low, rng.random_range(0.001..100.0)), (high, 1.0)]),
+            };
+            let distribution = Distribution { shape, unit };
+            assert_eq!(Distribution::parse(&distribution.to_string(), unit), Ok(distribution));
+        }
+    }
+
+    #[test]
     fn wrong_distributions_say_what_would_be_right() {
         for (text, message) in [
             ("4096", "a size needs a unit: write 4096B or 4096KiB"),

@@ -5,6 +5,8 @@
 use std::fmt;
 use std::ops::Range;
 
+use muxftp_proto::Escaped;
+
 /// Everything that is wrong with a scenario.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problems {
@@ -112,7 +114,9 @@ impl Collector {
     /// Notes a problem at a place.
     pub fn report(&mut self, place: &Place, message: impl Into<String>) {
         let excerpt = Some(excerpt(&self.sources[place.source], &place.span));
-        self.list.push(Problem { message: message.into(), excerpt, rank: (place.source, place.span.start) });
+        // Messages quote the scenario, which may come from a stranger.
+        let message = Escaped(message.into().as_bytes()).to_string();
+        self.list.push(Problem { message, excerpt, rank: (place.source, place.span.start) });
     }
 
     /// Notes a problem with the whole of a text that is not among the sources yet.

@@ -129,8 +129,12 @@ impl<'a> Section<'a> {
     }
 }
 
+/// A string of one line: what it holds is shown on terminals and in tables.
 pub(super) fn string(value: &Value) -> Result<String, String> {
     match &value.kind {
+        Kind::String(text) if text.contains(char::is_control) => {
+            Err("a string here is one line, without control characters".into())
+        }
         Kind::String(text) => Ok(text.clone()),
         Kind::Integer(number) => Err(format!("a string is expected here: write \"{number}\"")),
         other => Err(format!("a string is expected here, not {}", other.word())),
