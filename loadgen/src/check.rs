@@ -68,7 +68,7 @@ fn write_plan(out: &mut String, scenario: &Scenario, plan: &Plan) -> fmt::Result
         (Some(duration), None) => print_duration(duration),
         (None, Some(operations)) => format!("{} operations", grouped(operations)),
         (Some(duration), Some(operations)) => {
-            format!("{} or {} operations, what comes first", print_duration(duration), grouped(operations))
+            format!("{} or {} operations (whichever comes first)", print_duration(duration), grouped(operations))
         }
         (None, None) => unreachable!("a resolved scenario has an end"),
     };
