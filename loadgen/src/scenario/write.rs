@@ -1,0 +1,140 @@
+//! A scenario written out with every value, as a scenario file.
+//!
+//! Invariant: reading what is written gives the same scenario.
+
+use std::fmt::{self, Display, Write as _};
+
+use super::model::*;
+use super::units::{Unit, print_duration};
+
+/// The scenario as a file.
+pub(super) fn resolved_toml(scenario: &Scenario) -> String {
+    let mut out = String::from("# Every value of this scenario, with all defaults and overrides.\n");
+    write_all(&mut out, scenario).expect("a String takes everything");
+    out
+}
+
+fn write_all(out: &mut String, scenario: &Scenario) -> fmt::Result {
+    pair(out, "schema", 1)?;
+    pair(out, "name", quoted(&scenario.name))?;
+    pair(out, "description", quoted(&scenario.description))?;
+    pair(out, "seed", scenario.seed)?;
+    if let Some(target) = &scenario.target {
+        write_target(out, target)?;
+    }
+    write_clients(out, &scenario.clients)?;
+    header(out, "[load]")?;
+    pair(out, "model", quoted("closed"))?;
+    pair(out, "think", quoted(&scenario.load.think))?;
+    write_run(out, &scenario.run)?;
+    for set in &scenario.files {
+        header(out, "[[files]]")?;
+        pair(out, "set", quoted(&set.set))?;
+        pair(out, "count", set.count)?;
+        pair(out, "size", quoted(&set.size))?;
+        match set.popularity {
+            Popularity::Uniform => pair(out, "popularity", quoted("uniform"))?,
+            Popularity::Zipf(exponent) => pair(out, "popularity", quoted(format_args!("zipf({exponent})")))?,
+        }
+        pair(out, "directory", quoted(&set.directory))?;
+    }
+    for operation in &scenario.operations {
+        write_operation(out, operation, &scenario.files)?;
+    }
+    header(out, "[verify]")?;
+    pair(out, "contents", scenario.verify.contents)?;
+    pair(out, "listings", scenario.verify.listings)?;
+    for threshold in &scenario.thresholds {
+        header(out, "[[threshold]]")?;
+        pair(out, "that", quoted(&threshold.text))?;
+    }
+    header(out, "[report]")?;
+    pair(out, "directory", quoted(scenario.report.directory.display()))?;
+    pair(out, "percentiles", list(&scenario.report.percentiles, f64::to_string))
+}
+
+fn write_target(out: &mut String, target: &Target) -> fmt::Result {
+    header(out, "[target]")?;
+    pair(out, "address", quoted(&target.address))?;
+    pair(out, "dialect", quoted(target.dialect))?;
+    pair(out, "directory", quoted(&target.directory))?;
+    match target.pid {
+        TargetPid::Auto => pair(out, "pid", quoted("auto"))?,
+        TargetPid::Pid(pid) => pair(out, "pid", pid)?,
+    }
+    pair(out, "source_addresses", list(&target.source_addresses, |address| quoted(address)))
+}
+
+fn write_clients(out: &mut String, clients: &Clients) -> fmt::Result {
+    header(out, "[clients]")?;
+    pair(out, "count", clients.count)?;
+    match clients.operations_per_session {
+        None => pair(out, "session", quoted("keep"))?,
+        Some(operations) => pair(out, "session", quoted(format_args!("{operations} operations")))?,
+    }
+    if let Some(rate) = clients.connect_rate {
+        pair(out, "connect_at", quoted(format_args!("{rate}/s")))?;
+    }
+    pair(out, "idle", clients.idle)?;
+    if let Some(bandwidth) = clients.bandwidth {
+        pair(out, "bandwidth", quoted(format_args!("{}/s", Unit::Size.print(bandwidth))))?;
+    }
+    pair(out, "connect_timeout", quoted(print_duration(clients.connect_timeout)))?;
+    pair(out, "reply_timeout", quoted(print_duration(clients.reply_timeout)))?;
+    pair(out, "stall_timeout", quoted(print_duration(clients.stall_timeout)))
+}
+
+fn write_run(out: &mut String, run: &Run) -> fmt::Result {
+    header(out, "[run]")?;
+    pair(out, "warmup", quoted(print_duration(run.warmup)))?;
+    if let Some(duration) = run.duration {
+        pair(out, "duration", quoted(print_duration(duration)))?;
+    }
+    if let Some(operations) = run.operations {
+        pair(out, "operations", operations)?;
+    }
+    pair(out, "drain", quoted(print_duration(run.drain)))?;
+    pair(out, "interval", quoted(print_duration(run.interval)))?;
+    let timer = match run.timer {
+        Timer::Timerfd => "timerfd",
+        Timer::Spin => "spin",
+    };
+    pair(out, "timer", quoted(timer))
+}
+
+fn write_operation(out: &mut String, operation: &Operation, files: &[FileSet]) -> fmt::Result {
+    header(out, "[[operation]]")?;
+    pair(out, "name", quoted(&operation.name))?;
+    pair(out, "do", quoted(operation.action.word()))?;
+    match &operation.action {
+        Action::GetFromSet { set } => pair(out, "files", quoted(&files[*set].set))?,
+        Action::GetPath { path } | Action::List { path } => pair(out, "path", quoted(path))?,
+        Action::Put { size, names } => {
+            pair(out, "size", quoted(size))?;
+            pair(out, "names", names)?;
+        }
+    }
+    pair(out, "weight", operation.weight)?;
+    match operation.expect {
+        Expect::Ok => pair(out, "expect", quoted("ok")),
+        Expect::Refusal(code) => pair(out, "expect", quoted(code)),
+    }
+}
+
+fn header(out: &mut String, header: &str) -> fmt::Result {
+    write!(out, "\n{header}\n")
+}
+
+fn pair(out: &mut String, key: &str, value: impl Display) -> fmt::Result {
+    writeln!(out, "{key} = {value}")
+}
+
+/// A TOML string.
+fn quoted(value: impl Display) -> toml::Value {
+    toml::Value::String(value.to_string())
+}
+
+fn list<T, D: Display>(values: &[T], print: impl Fn(&T) -> D) -> String {
+    let parts: Vec<String> = values.iter().map(|value| print(value).to_string()).collect();
+    format!("[{}]", parts.join(", "))
+}
