@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll};
 use rustix::time::{
-    ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime,
-    timerfd_create, timerfd_settime,
+    ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime, timerfd_create,
+    timerfd_settime,
 };
 
 use crate::key::Mark;
@@ -68,17 +68,9 @@ impl Waiter {
             return poll_until(poll, events, end);
         }
         match &mut self.timer {
-            None => poll_once(
-                poll,
-                events,
-                Some(max_wait.map_or(left, |max| max.min(left))),
-            ),
+            None => poll_once(poll, events, Some(max_wait.map_or(left, |max| max.min(left)))),
             Some(timer) => {
-                let early = if self.clock == Clock::Spin {
-                    SPIN_FOR
-                } else {
-                    Duration::ZERO
-                };
+                let early = if self.clock == Clock::Spin { SPIN_FOR } else { Duration::ZERO };
                 timer.set(deadline - early)?;
                 poll_once(poll, events, max_wait)
             }
@@ -106,24 +98,12 @@ struct Timer {
 
 impl Timer {
     fn new(poll: &Poll) -> io::Result<Self> {
-        let descriptor = timerfd_create(
-            TimerfdClockId::Monotonic,
-            TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK,
-        )?;
-        poll.registry().register(
-            &mut SourceFd(&descriptor.as_raw_fd()),
-            Mark::Timer.to_token(),
-            Interest::READABLE,
-        )?;
+        let descriptor = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
+        poll.registry().register(&mut SourceFd(&descriptor.as_raw_fd()), Mark::Timer.to_token(), Interest::READABLE)?;
         // The Instant is taken first, so that a conversion is never early.
         let instant = Instant::now();
-        let value = Duration::try_from(clock_gettime(ClockId::Monotonic))
-            .expect("the monotonic clock is not negative");
-        Ok(Self {
-            descriptor,
-            set_to: None,
-            origin: (instant, value),
-        })
+        let value = Duration::try_from(clock_gettime(ClockId::Monotonic)).expect("the monotonic clock is not negative");
+        Ok(Self { descriptor, set_to: None, origin: (instant, value) })
     }
 
     fn set(&mut self, deadline: Instant) -> io::Result<()> {

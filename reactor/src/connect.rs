@@ -16,11 +16,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 /// The source cannot be bound, the target is refused at once (an unreachable network), or the
 /// process is out of descriptors. All other failures are found by [`finish`].
 pub fn connect(target: SocketAddr, source: Option<SocketAddr>) -> io::Result<TcpStream> {
-    let socket = Socket::new(
-        Domain::for_address(target),
-        Type::STREAM.nonblocking().cloexec(),
-        Some(Protocol::TCP),
-    )?;
+    let socket = Socket::new(Domain::for_address(target), Type::STREAM.nonblocking().cloexec(), Some(Protocol::TCP))?;
     if let Some(source) = source {
         // A fixed source port must be usable again while its last connection is in TIME_WAIT.
         socket.set_reuse_address(true)?;
@@ -60,8 +56,7 @@ mod tests {
     /// Waits for the end of the connect, as the loop does.
     fn settle(stream: &mut TcpStream) -> io::Result<()> {
         let mut poll = Poll::new()?;
-        poll.registry()
-            .register(stream, Token(0), Interest::WRITABLE)?;
+        poll.registry().register(stream, Token(0), Interest::WRITABLE)?;
         while !finish(stream)? {
             poll.poll(&mut Events::with_capacity(1), None)?;
         }
@@ -92,9 +87,7 @@ mod tests {
     fn a_refusal_is_found_at_the_end() {
         // Bound but not listening: the port is ours, and nobody else can answer on it.
         let silent = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        silent
-            .bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())
-            .unwrap();
+        silent.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
         let target = silent.local_addr().unwrap().as_socket().unwrap();
 
         let mut stream = connect(target, None).unwrap();

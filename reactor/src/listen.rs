@@ -59,11 +59,7 @@ pub const PAUSE: Duration = Duration::from_millis(100);
 /// # Errors
 /// As `bind(2)` and `listen(2)`: the address is in use, is not local, or its port is privileged.
 pub fn listen_tcp(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM.nonblocking().cloexec(),
-        Some(Protocol::TCP),
-    )?;
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking().cloexec(), Some(Protocol::TCP))?;
     // A restart must not wait for the connections of the last run to leave TIME_WAIT.
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
@@ -80,11 +76,7 @@ pub fn listen_tcp(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> 
 ///
 /// # Errors
 /// The listener itself is unusable, which is a bug of the program.
-pub fn accept(
-    listener: &TcpListener,
-    reserve: &mut Reserve,
-    farewell: &[u8],
-) -> io::Result<Accept> {
+pub fn accept(listener: &TcpListener, reserve: &mut Reserve, farewell: &[u8]) -> io::Result<Accept> {
     let error = match listener.accept() {
         Ok((stream, peer)) => return Ok(Accept::Stream(stream, peer)),
         Err(error) => error,
@@ -135,12 +127,7 @@ impl Shortage {
 }
 
 /// Spends the reserve on an answer to one peer, which else would hang without a word.
-fn turn_away(
-    listener: &TcpListener,
-    reserve: &mut Reserve,
-    farewell: &[u8],
-    shortage: io::Error,
-) -> Accept {
+fn turn_away(listener: &TcpListener, reserve: &mut Reserve, farewell: &[u8], shortage: io::Error) -> Accept {
     if reserve.0.is_none() {
         // It was lost to someone faster at an earlier shortage.
         reserve.0 = hold();
@@ -165,8 +152,8 @@ fn turn_away(
     answer
 }
 
-/// Says farewell as far as it can be said without waiting.
-fn dismiss(mut stream: TcpStream, farewell: &[u8]) {
+/// Says farewell to a connection as far as it can be said without waiting, and closes it.
+pub fn dismiss(mut stream: TcpStream, farewell: &[u8]) {
     // All of this is a courtesy: a peer that is gone misses nothing.
     let _ = stream.write(farewell);
     let _ = stream.shutdown(std::net::Shutdown::Write);
@@ -258,16 +245,8 @@ mod tests {
 
     #[test]
     fn errors_of_a_peer_do_not_stop_the_listener() {
-        for errno in [
-            Errno::CONNABORTED,
-            Errno::PROTO,
-            Errno::HOSTUNREACH,
-            Errno::PERM,
-        ] {
-            assert!(
-                matches!(Shortage::of(&errno.into()), Shortage::Peer),
-                "{errno}"
-            );
+        for errno in [Errno::CONNABORTED, Errno::PROTO, Errno::HOSTUNREACH, Errno::PERM] {
+            assert!(matches!(Shortage::of(&errno.into()), Shortage::Peer), "{errno}");
         }
     }
 

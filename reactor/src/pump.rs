@@ -59,13 +59,7 @@ impl std::error::Error for PumpError {
 ///
 /// # Errors
 /// Of the file or of the socket.
-pub fn send_file<S>(
-    socket: &S,
-    file: &File,
-    offset: &mut u64,
-    max: usize,
-    buffer: &mut [u8],
-) -> Result<Step, PumpError>
+pub fn send_file<S>(socket: &S, file: &File, offset: &mut u64, max: usize, buffer: &mut [u8]) -> Result<Step, PumpError>
 where
     S: AsFd,
     for<'a> &'a S: Write,
@@ -231,9 +225,7 @@ mod tests {
             let (socket, mut peer) = pair();
             let (file, mut buffer) = (file(&contents), vec![0; 1 << 16]);
             let mut offset = 0;
-            while step(&socket, &file, &mut offset, 1 << 20, &mut buffer).unwrap() != Step::Blocked
-            {
-            }
+            while step(&socket, &file, &mut offset, 1 << 20, &mut buffer).unwrap() != Step::Blocked {}
             let stopped_at = offset;
             assert!(stopped_at < contents.len() as u64);
 
@@ -328,10 +320,7 @@ mod tests {
                 Ok(buffer.len())
             }
         }
-        assert_eq!(
-            receive(Interrupted(0), &mut [0; 8]).unwrap(),
-            Step::Moved(8)
-        );
+        assert_eq!(receive(Interrupted(0), &mut [0; 8]).unwrap(), Step::Moved(8));
     }
 
     #[test]

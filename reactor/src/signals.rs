@@ -33,18 +33,9 @@ impl Signals {
             return Ok(());
         }
         let (mut pipe, writer) = UnixStream::pair()?;
-        registry.register(
-            &mut pipe,
-            Mark::Signal(signal).to_token(),
-            Interest::READABLE,
-        )?;
+        registry.register(&mut pipe, Mark::Signal(signal).to_token(), Interest::READABLE)?;
         let id = pipe::register(signal, std::os::unix::net::UnixStream::from(writer))?;
-        self.watched.push(Watched {
-            signal,
-            id,
-            pipe,
-            readable: false,
-        });
+        self.watched.push(Watched { signal, id, pipe, readable: false });
         Ok(())
     }
 
@@ -56,9 +47,7 @@ impl Signals {
 
     /// The next signal that was delivered; each delivery is given out once.
     pub(crate) fn take(&mut self) -> Option<i32> {
-        self.watched
-            .iter_mut()
-            .find_map(|watched| watched.take_one().then_some(watched.signal))
+        self.watched.iter_mut().find_map(|watched| watched.take_one().then_some(watched.signal))
     }
 }
 

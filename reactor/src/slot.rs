@@ -48,12 +48,6 @@ pub(crate) struct Slot<T> {
 
 impl<T> Slot<T> {
     pub(crate) fn new(owner: T, readiness: Readiness) -> Self {
-        Self {
-            owner,
-            readiness,
-            queued: false,
-            released: false,
-            deadline: Deadline::default(),
-        }
+        Self { owner, readiness, queued: false, released: false, deadline: Deadline::default() }
     }
 }

@@ -21,11 +21,7 @@ pub struct TurnStats {
 impl TurnStats {
     /// Empty counts (about 60 KiB of memory, allocated here once).
     pub fn new() -> Self {
-        Self {
-            turns: 0,
-            busy: nanoseconds(),
-            timer_lag: nanoseconds(),
-        }
+        Self { turns: 0, busy: nanoseconds(), timer_lag: nanoseconds() }
     }
 
     /// Empties the counts and keeps their memory.

@@ -26,10 +26,7 @@ struct Entry<T> {
 impl<T> Table<T> {
     /// An empty table; allocates nothing yet.
     pub fn new() -> Self {
-        Self {
-            entries: Slab::new(),
-            next_generation: 0,
-        }
+        Self { entries: Slab::new(), next_generation: 0 }
     }
 
     /// Stores `value` and names it.
@@ -43,10 +40,7 @@ impl<T> Table<T> {
         self.next_generation = generation.wrapping_add(1);
         let vacant = self.entries.vacant_entry();
         let key = Key::new(vacant.key(), generation);
-        vacant.insert(Entry {
-            generation,
-            value: make(key),
-        });
+        vacant.insert(Entry { generation, value: make(key) });
         key
     }
 
@@ -66,10 +60,7 @@ impl<T> Table<T> {
 
     /// The value; `None` when the key is stale.
     pub fn get(&self, key: Key) -> Option<&T> {
-        self.entries
-            .get(key.index())
-            .filter(|entry| entry.generation == key.generation())
-            .map(|entry| &entry.value)
+        self.entries.get(key.index()).filter(|entry| entry.generation == key.generation()).map(|entry| &entry.value)
     }
 
     /// Whether the key still names a value.
@@ -94,16 +85,12 @@ impl<T> Table<T> {
 
     /// All values with their keys, in the order of their slots.
     pub fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
-        self.entries
-            .iter()
-            .map(|(index, entry)| (Key::new(index, entry.generation), &entry.value))
+        self.entries.iter().map(|(index, entry)| (Key::new(index, entry.generation), &entry.value))
     }
 
     /// All values, to be changed, with their keys, in the order of their slots.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (Key, &mut T)> {
-        self.entries
-            .iter_mut()
-            .map(|(index, entry)| (Key::new(index, entry.generation), &mut entry.value))
+        self.entries.iter_mut().map(|(index, entry)| (Key::new(index, entry.generation), &mut entry.value))
     }
 }
 

@@ -74,11 +74,7 @@ impl Timers {
     }
 
     /// Takes the earliest deadline that is not after `now`. Corrects entries on the way.
-    pub(crate) fn pop_due<T: Copy>(
-        &mut self,
-        slots: &mut Table<Slot<T>>,
-        now: Instant,
-    ) -> Option<Due<T>> {
+    pub(crate) fn pop_due<T: Copy>(&mut self, slots: &mut Table<Slot<T>>, now: Instant) -> Option<Due<T>> {
         while let Some(top) = self.heap.peek().copied().filter(|top| top.at <= now) {
             self.heap.pop();
             let Some(slot) = live_slot(slots, &top) else {
@@ -91,11 +87,7 @@ impl Timers {
                     slot.deadline.armed = None;
                     slot.deadline.wanted = None;
                     if let Some(deadline) = wanted {
-                        return Some(Due {
-                            key: top.key,
-                            owner: slot.owner,
-                            deadline,
-                        });
+                        return Some(Due { key: top.key, owner: slot.owner, deadline });
                     }
                 }
             }
@@ -133,11 +125,7 @@ impl Timers {
     fn push(&mut self, key: Key, deadline: &mut Deadline, at: Instant) {
         deadline.armed = Some(at);
         deadline.ticket = deadline.ticket.wrapping_add(1);
-        self.heap.push(Entry {
-            at,
-            key,
-            ticket: deadline.ticket,
-        });
+        self.heap.push(Entry { at, key, ticket: deadline.ticket });
     }
 
     /// Each dead entry was pushed once, so dropping them when they are the majority costs
@@ -151,9 +139,7 @@ impl Timers {
 
 /// The slot of a live entry; `None` when the entry is dead.
 fn live_slot<'a, T>(slots: &'a mut Table<Slot<T>>, entry: &Entry) -> Option<&'a mut Slot<T>> {
-    slots
-        .get_mut(entry.key)
-        .filter(|slot| slot.deadline.armed.is_some() && slot.deadline.ticket == entry.ticket)
+    slots.get_mut(entry.key).filter(|slot| slot.deadline.armed.is_some() && slot.deadline.ticket == entry.ticket)
 }
 
 impl Ord for Entry {

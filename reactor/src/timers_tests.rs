@@ -13,11 +13,7 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        Self {
-            timers: Timers::default(),
-            slots: Table::new(),
-            start: Instant::now(),
-        }
+        Self { timers: Timers::default(), slots: Table::new(), start: Instant::now() }
     }
 
     fn open(&mut self) -> Key {
@@ -44,9 +40,7 @@ impl World {
 
     fn due(&mut self, now_ms: u64) -> Vec<Key> {
         let now = self.at(now_ms);
-        std::iter::from_fn(|| self.timers.pop_due(&mut self.slots, now))
-            .map(|due| due.key)
-            .collect()
+        std::iter::from_fn(|| self.timers.pop_due(&mut self.slots, now)).map(|due| due.key).collect()
     }
 
     fn next_ms(&mut self) -> Option<u128> {
@@ -200,11 +194,8 @@ fn agrees_with_a_map_of_deadlines() {
         }
         let mut due = world.due(now_ms);
         due.sort_unstable_by_key(|key| key.index());
-        let expected: Vec<Key> = wanted
-            .iter()
-            .filter(|(_, ms)| **ms <= now_ms)
-            .map(|(which, _)| keys[*which])
-            .collect();
+        let expected: Vec<Key> =
+            wanted.iter().filter(|(_, ms)| **ms <= now_ms).map(|(which, _)| keys[*which]).collect();
         wanted.retain(|_, ms| *ms > now_ms);
         assert_eq!(due, expected, "at {now_ms} ms");
     }

@@ -148,18 +148,10 @@ impl<T: Copy> Reactor<T> {
     ///
     /// # Errors
     /// As [`Reactor::register`].
-    pub fn register_assuming(
-        &mut self,
-        source: &mut impl Source,
-        owner: T,
-        readiness: Readiness,
-    ) -> io::Result<Key> {
+    pub fn register_assuming(&mut self, source: &mut impl Source, owner: T, readiness: Readiness) -> io::Result<Key> {
         let key = self.slots.insert(Slot::new(owner, readiness));
         let interest = Interest::READABLE | Interest::WRITABLE;
-        let registered = self
-            .poll
-            .registry()
-            .register(source, key.to_token(), interest);
+        let registered = self.poll.registry().register(source, key.to_token(), interest);
         match registered {
             Ok(()) => Ok(key),
             Err(error) => {
@@ -187,10 +179,7 @@ impl<T: Copy> Reactor<T> {
 
     /// The hints of a source, to be cleared when an attempt answered `WouldBlock`.
     pub fn readiness(&mut self, key: Key) -> Option<&mut Readiness> {
-        self.slots
-            .get_mut(key)
-            .filter(|slot| !slot.released)
-            .map(|slot| &mut slot.readiness)
+        self.slots.get_mut(key).filter(|slot| !slot.released).map(|slot| &mut slot.readiness)
     }
 
     /// Puts a key at the back of the ready queue, unless it is in it: it runs without an event,
@@ -214,20 +203,14 @@ impl<T: Copy> Reactor<T> {
     /// # Panics
     /// The signal must not be caught (`SIGKILL`, `SIGSEGV`, ...): asking for it is a bug.
     pub fn watch_signals(&mut self, signals: &[i32]) -> io::Result<()> {
-        signals
-            .iter()
-            .try_for_each(|&signal| self.signals.watch(self.poll.registry(), signal))
+        signals.iter().try_for_each(|&signal| self.signals.watch(self.poll.registry(), signal))
     }
 
     /// Makes one turn. Waits at most `max_wait` (rounded up to milliseconds), if one is given.
     ///
     /// # Errors
     /// The poll itself failed, which no later turn can mend. An interrupted poll is no error.
-    pub fn turn(
-        &mut self,
-        handler: &mut impl Handler<T>,
-        max_wait: Option<Duration>,
-    ) -> io::Result<()> {
+    pub fn turn(&mut self, handler: &mut impl Handler<T>, max_wait: Option<Duration>) -> io::Result<()> {
         self.wait(max_wait)?;
         let start = self.refresh_now();
         let mut worked = self.mark();
@@ -277,8 +260,7 @@ impl<T: Copy> Reactor<T> {
         } else {
             (None, Some(Duration::ZERO))
         };
-        self.waiter
-            .wait(&mut self.poll, &mut self.events, deadline, max_wait)
+        self.waiter.wait(&mut self.poll, &mut self.events, deadline, max_wait)
     }
 
     /// Turns events into hints and queue entries. An expiry of the timerfd alone is no work.

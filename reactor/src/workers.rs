@@ -56,17 +56,11 @@ impl<J: Send + 'static> Workers<J> {
         let (jobs, inbox) = mpsc::sync_channel(queue);
         let (outbox, results) = mpsc::channel();
         let inbox = Arc::new(Mutex::new(inbox));
-        let mut pool = Self {
-            jobs: Some(jobs),
-            results,
-            threads: Vec::with_capacity(threads),
-            pending: 0,
-        };
+        let mut pool = Self { jobs: Some(jobs), results, threads: Vec::with_capacity(threads), pending: 0 };
         for number in 0..threads.max(1) {
             let (inbox, outbox, waker) = (Arc::clone(&inbox), outbox.clone(), waker.clone());
-            let thread = thread::Builder::new()
-                .name(format!("worker-{number}"))
-                .spawn(move || work(&inbox, &outbox, &waker))?;
+            let thread =
+                thread::Builder::new().name(format!("worker-{number}")).spawn(move || work(&inbox, &outbox, &waker))?;
             pool.threads.push(thread);
         }
         Ok(pool)

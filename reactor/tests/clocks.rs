@@ -1,9 +1,6 @@
 //! Deadlines by each clock: in order, never early, and a wait that is set can be shortened.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "clippy.toml allows it in test functions, but not in their helpers"
-)]
+#![allow(clippy::unwrap_used, reason = "clippy.toml allows it in test functions, but not in their helpers")]
 
 use std::time::{Duration, Instant};
 

@@ -3,10 +3,7 @@
 //!
 //! The only test of its file: it lowers a limit of the whole process.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "clippy.toml allows it in test functions, but not in their helpers"
-)]
+#![allow(clippy::unwrap_used, reason = "clippy.toml allows it in test functions, but not in their helpers")]
 
 use std::fs::File;
 use std::io::Read;
@@ -71,10 +68,7 @@ fn fill(fillers: &mut Vec<File>) {
 #[test]
 fn a_shortage_of_descriptors_is_answered_and_never_spins() {
     let hard = getrlimit(Resource::Nofile).maximum;
-    let few = Rlimit {
-        current: Some(64),
-        maximum: hard,
-    };
+    let few = Rlimit { current: Some(64), maximum: hard };
     setrlimit(Resource::Nofile, few).unwrap();
 
     loops_come_and_go();
@@ -129,10 +123,7 @@ fn a_shortage_of_descriptors_is_answered_and_never_spins() {
     reactor.turn(&mut doorman, Some(Duration::ZERO)).unwrap();
     assert_eq!(doorman.pauses, 1);
     assert_eq!(doorman.drained, 2);
-    assert_eq!(
-        doorman.attempts, 3,
-        "one to pause, one to accept, one to drain"
-    );
+    assert_eq!(doorman.attempts, 3, "one to pause, one to accept, one to drain");
 }
 
 /// More loops, one after the other, than there are descriptors.

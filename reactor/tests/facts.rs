@@ -1,10 +1,7 @@
 //! The facts of mio on epoll that the loop's design rests on. When one of these tests fails, the
 //! design has to be thought over, not the test.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "clippy.toml allows it in test functions, but not in their helpers"
-)]
+#![allow(clippy::unwrap_used, reason = "clippy.toml allows it in test functions, but not in their helpers")]
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
@@ -70,22 +67,13 @@ fn an_unanswered_event_is_not_repeated() {
 fn two_connects_give_one_event_and_both_can_be_accepted() {
     let mut listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
     let mut poll = Poll::new().unwrap();
-    poll.registry()
-        .register(&mut listener, SOCKET, BOTH)
-        .unwrap();
+    poll.registry().register(&mut listener, SOCKET, BOTH).unwrap();
     let address = listener.local_addr().unwrap();
-    let _peers = [
-        Peer::connect(address).unwrap(),
-        Peer::connect(address).unwrap(),
-    ];
+    let _peers = [Peer::connect(address).unwrap(), Peer::connect(address).unwrap()];
     assert_eq!(count_pending(&mut poll), 1);
 
     listener.accept().unwrap();
-    assert_eq!(
-        count_pending(&mut poll),
-        0,
-        "no event for the one that is left"
-    );
+    assert_eq!(count_pending(&mut poll), 0, "no event for the one that is left");
     listener.accept().unwrap();
     assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
 }
@@ -107,9 +95,7 @@ fn a_read_event_says_writable_too() {
     wait_for(&mut poll, Event::is_writable);
     peer.write_all(b"x").unwrap();
     // Nothing about writing has changed: such a flag is a hint, not news.
-    wait_for(&mut poll, |event| {
-        event.is_readable() && event.is_writable()
-    });
+    wait_for(&mut poll, |event| event.is_readable() && event.is_writable());
 }
 
 #[test]
@@ -120,10 +106,7 @@ fn what_came_before_registering_is_reported_after_it() {
 
     let mut other = Poll::new().unwrap();
     let fd = stream.as_raw_fd();
-    other
-        .registry()
-        .register(&mut SourceFd(&fd), SOCKET, BOTH)
-        .unwrap();
+    other.registry().register(&mut SourceFd(&fd), SOCKET, BOTH).unwrap();
     wait_for(&mut other, Event::is_readable);
 }
 
@@ -140,9 +123,7 @@ fn closing_takes_a_socket_out_of_the_poll() {
 fn a_regular_file_cannot_be_registered() {
     let file = File::open(std::env::current_exe().unwrap()).unwrap();
     let poll = Poll::new().unwrap();
-    let refused = poll
-        .registry()
-        .register(&mut SourceFd(&file.as_raw_fd()), SOCKET, BOTH);
+    let refused = poll.registry().register(&mut SourceFd(&file.as_raw_fd()), SOCKET, BOTH);
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::PermissionDenied);
 }
 

@@ -1,9 +1,6 @@
 //! Signals reach the handler, each delivery once; in a process of its own.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "clippy.toml allows it in test functions, but not in their helpers"
-)]
+#![allow(clippy::unwrap_used, reason = "clippy.toml allows it in test functions, but not in their helpers")]
 
 use std::time::Duration;
 
@@ -39,9 +36,7 @@ fn wait_for(reactor: &mut Reactor<()>, log: &mut Log, count: usize) {
 fn each_delivery_is_told_once_and_the_second_too() {
     let (one, two) = (Signal::USR1, Signal::USR2);
     let mut reactor = Reactor::new(Clock::Poll).unwrap();
-    reactor
-        .watch_signals(&[one.as_raw(), two.as_raw()])
-        .unwrap();
+    reactor.watch_signals(&[one.as_raw(), two.as_raw()]).unwrap();
     // Watching twice is watching once.
     reactor.watch_signals(&[one.as_raw()]).unwrap();
     let mut log = Log::default();
@@ -71,9 +66,7 @@ fn a_signal_that_interrupts_the_poll_makes_an_ordinary_turn() {
         }
     });
     while !sender.is_finished() || log.0.is_empty() {
-        reactor
-            .turn(&mut log, Some(Duration::from_millis(1)))
-            .unwrap();
+        reactor.turn(&mut log, Some(Duration::from_millis(1))).unwrap();
     }
     sender.join().unwrap();
     assert!(log.0.len() <= 200);

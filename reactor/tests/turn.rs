@@ -1,9 +1,6 @@
 //! The contract of a turn: its order, fairness, who may free what, and wake-ups.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "clippy.toml allows it in test functions, but not in their helpers"
-)]
+#![allow(clippy::unwrap_used, reason = "clippy.toml allows it in test functions, but not in their helpers")]
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
@@ -36,11 +33,7 @@ struct Script {
 type Plan = Box<dyn FnMut(&mut Reactor<Name>, Key, Readiness) -> Again>;
 
 impl Script {
-    fn when_ready(
-        &mut self,
-        name: Name,
-        plan: impl FnMut(&mut Reactor<Name>, Key, Readiness) -> Again + 'static,
-    ) {
+    fn when_ready(&mut self, name: Name, plan: impl FnMut(&mut Reactor<Name>, Key, Readiness) -> Again + 'static) {
         self.plans.insert(name, Box::new(plan));
     }
 
@@ -111,12 +104,7 @@ fn a_turn_has_a_fixed_order() {
     rx.queue(work);
     rx.waker().wake().unwrap();
 
-    let expected = [
-        Call::Woken,
-        Call::Ready("work"),
-        Call::Timeout("timer"),
-        Call::End,
-    ];
+    let expected = [Call::Woken, Call::Ready("work"), Call::Timeout("timer"), Call::End];
     assert_eq!(turn(&mut rx, &mut script), expected);
     assert_eq!(turn(&mut rx, &mut script), [Call::End]);
 }
@@ -140,10 +128,7 @@ fn hints_stay_until_the_owner_clears_them() {
     assert!(!rx.readiness(key).unwrap().readable);
 
     peer.write_all(b"3").unwrap();
-    assert_eq!(
-        turn(&mut rx, &mut script),
-        [Call::Ready("stream"), Call::End]
-    );
+    assert_eq!(turn(&mut rx, &mut script), [Call::Ready("stream"), Call::End]);
     assert!(rx.readiness(key).unwrap().readable);
 }
 
@@ -167,14 +152,9 @@ fn an_assumed_readiness_is_there_before_any_event() {
     let mut rx = reactor();
     let (_peer, stream) = Peer::pair().unwrap();
     stream.set_nonblocking(true).unwrap();
-    let assumed = Readiness {
-        readable: true,
-        ..Readiness::default()
-    };
+    let assumed = Readiness { readable: true, ..Readiness::default() };
     let mut stream = UnixStream::from_std(stream);
-    let key = rx
-        .register_assuming(&mut stream, "stream", assumed)
-        .unwrap();
+    let key = rx.register_assuming(&mut stream, "stream", assumed).unwrap();
     assert_eq!(rx.readiness(key), Some(&mut assumed.clone()));
 }
 
@@ -183,14 +163,10 @@ fn a_source_that_cannot_be_registered_leaves_nothing_behind() {
     let mut rx = reactor();
     let file = std::fs::File::open(std::env::current_exe().unwrap()).unwrap();
     let fd = std::os::fd::AsRawFd::as_raw_fd(&file);
-    rx.register(&mut mio::unix::SourceFd(&fd), "file")
-        .unwrap_err();
+    rx.register(&mut mio::unix::SourceFd(&fd), "file").unwrap_err();
 
     let (key, _stream, _peer) = stream(&mut rx, "stream");
-    assert!(
-        format!("{key:?}").starts_with("0."),
-        "the slot is free again"
-    );
+    assert!(format!("{key:?}").starts_with("0."), "the slot is free again");
 }
 
 #[test]
@@ -226,10 +202,7 @@ fn a_key_is_in_the_queue_at_most_once() {
     peer.write_all(b"x").unwrap();
     rx.queue(key);
     rx.queue(key);
-    assert_eq!(
-        turn(&mut rx, &mut script),
-        [Call::Ready("stream"), Call::End]
-    );
+    assert_eq!(turn(&mut rx, &mut script), [Call::Ready("stream"), Call::End]);
 }
 
 #[test]
@@ -242,10 +215,7 @@ fn work_queued_while_the_queue_runs_waits_for_the_next_turn() {
         Again::No
     });
     rx.queue(first);
-    assert_eq!(
-        turn(&mut rx, &mut script),
-        [Call::Ready("first"), Call::End]
-    );
+    assert_eq!(turn(&mut rx, &mut script), [Call::Ready("first"), Call::End]);
     // The queue holds work, so even a turn that may wait for ever does not.
     rx.turn(&mut script, None).unwrap();
     assert_eq!(script.take_calls(), [Call::Ready("second"), Call::End]);

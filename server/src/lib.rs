@@ -1,1 +1,13 @@
-//! server
+//! muxftpd as a library: everything that the binary does, so that tests and the load generator can embed it.
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+pub mod config;
+pub mod log;
+mod ports;
+mod shell;
+pub mod start;
+pub mod storage;
+
+pub use config::{Config, PortRange};
+pub use shell::{Server, Stop};
