@@ -6,6 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::server::io::TransferKind;
 use crate::vocab::cause::Cause;
 use crate::vocab::command::Command;
 use crate::vocab::reply::{Answer, Reply};
@@ -96,6 +97,20 @@ impl Dialect {
     pub fn parse_reply(self, line: &[u8]) -> Option<Answer<'_>> {
         match self {
             Dialect::Simple => simple::parse_reply(line),
+        }
+    }
+
+    /// The verb of a transfer, for logs.
+    pub fn verb(self, kind: TransferKind) -> &'static str {
+        match self {
+            Dialect::Simple => simple::verb(kind),
+        }
+    }
+
+    /// The words of a refusal without its number, for logs.
+    pub fn words(self, cause: Cause) -> &'static str {
+        match self {
+            Dialect::Simple => simple::words(cause),
         }
     }
 

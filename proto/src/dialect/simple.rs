@@ -3,6 +3,7 @@
 //! Both directions of both ends stand here, so that what one prints is what the other reads.
 //! Blanks around a name are not part of it; a name that needs them cannot be said ([`Unsayable`]).
 
+use crate::server::io::TransferKind;
 use crate::vocab::cause::Cause;
 use crate::vocab::command::Command;
 use crate::vocab::path::VPath;
@@ -113,8 +114,17 @@ fn split_size(argument: &[u8]) -> Result<(&[u8], Option<u64>), Cause> {
     Ok((argument[..blank].trim_ascii_end(), Some(size)))
 }
 
+/// The verb of a transfer.
+pub(super) fn verb(kind: TransferKind) -> &'static str {
+    match kind {
+        TransferKind::Download => "GET",
+        TransferKind::Upload { .. } => "PUT",
+        TransferKind::Listing => "LS",
+    }
+}
+
 /// The few words after 550.
-fn words(cause: Cause) -> &'static str {
+pub(super) fn words(cause: Cause) -> &'static str {
     match cause {
         Cause::UnknownCommand => "Unknown Command (GET, PUT, LS, EXIT)",
         Cause::BadArgument => "Bad Argument",

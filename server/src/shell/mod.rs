@@ -1,0 +1,373 @@
+//! The shell of the server: sockets and files for the sessions, on one thread.
+//!
+//! It must not know a dialect's words or a transfer's rules; those are the session's. It is the only place that owns
+//! listeners and sessions.
+//!
+//! # Invariants
+//! - The counts of [`Admission`] equal the sessions in the table.
+//! - A data port is either in the free list or belongs to exactly one transfer.
+//! - A session that is removed has given everything back.
+
+mod admission;
+mod data;
+mod session;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use mio::net::{TcpListener, TcpStream};
+use muxftp_proto::server::io::{Event, SessionConfig};
+use muxftp_proto::{Cause, Dialect, Reply};
+use muxftp_reactor::listen::{self, Accept, Reserve};
+use muxftp_reactor::{Again, Clock, Handler, Key, Reactor, Readiness, Table, Waker, Workers};
+use rustix::process::Signal;
+
+use crate::config::{Config, Durability};
+use crate::log;
+use crate::ports::DataPorts;
+use crate::start::StartError;
+use crate::storage::Root;
+use admission::Admission;
+use session::{Fate, Session};
+
+/// What a source of the reactor is. Sessions are named by their key in the session table.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Owner {
+    Listener(usize),
+    Control(Key),
+    DataListener(Key),
+    Data(Key),
+    /// The end of the time that transfers have after a signal.
+    Shutdown,
+}
+
+/// An answer of the worker pool: of which session, to what.
+pub(crate) type WorkDone = (Key, Event);
+
+/// What all sessions use.
+pub(crate) struct Shared {
+    pub(crate) root: Arc<Root>,
+    pub(crate) ports: DataPorts,
+    /// The one buffer through which uploads and control lines are read.
+    pub(crate) buffer: Box<[u8]>,
+    /// Present when commits are flushed to disk.
+    pub(crate) workers: Option<Workers<WorkDone>>,
+}
+
+/// A server that listens.
+pub struct Server {
+    rx: Reactor<Owner>,
+    shell: Shell,
+}
+
+/// Ends a server from another thread, as signals do.
+#[derive(Debug, Clone)]
+pub struct Stop {
+    waker: Waker,
+    requests: Arc<AtomicUsize>,
+}
+
+struct Shell {
+    listeners: Vec<Listener>,
+    /// A place is empty only while its session is being made.
+    sessions: Table<Option<Session>>,
+    shared: Shared,
+    admission: Admission,
+    reserve: Reserve,
+    session_config: SessionConfig,
+    /// Since the start, for the log.
+    sessions_opened: u64,
+    shutdown_timeout: Duration,
+    state: State,
+    /// How often [`Stop::request`] was called, and how many of these were answered.
+    stop_requests: Arc<AtomicUsize>,
+    stops_answered: usize,
+}
+
+struct Listener {
+    dialect: Dialect,
+    socket: TcpListener,
+    key: Key,
+    /// For peers that come when there is no descriptor left.
+    farewell: Vec<u8>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Serving,
+    /// No new session; running transfers may finish.
+    Draining,
+    Ended,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("addresses", &self.addresses()).finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    /// Opens root and listeners.
+    ///
+    /// # Errors
+    /// [`StartError`] says what could not be had, and what to do.
+    pub fn start(config: &Config) -> Result<Server, StartError> {
+        let root = Root::open(&config.root, config.durability)
+            .map_err(|error| StartError::Root { path: config.root.clone(), error })?;
+        log::leftovers(root.leftovers());
+        let mut rx =
+            Reactor::new(Clock::Poll).map_err(|error| StartError::System { what: "set up the event loop", error })?;
+        let workers = match config.durability {
+            Durability::None => None,
+            Durability::Fsync => Some(
+                Workers::new(&rx.waker(), FSYNC_THREADS, FSYNC_QUEUE)
+                    .map_err(|error| StartError::System { what: "start threads", error })?,
+            ),
+        };
+        let mut listeners = Vec::new();
+        for (index, listen) in config.listen.iter().enumerate() {
+            let bind = |error| StartError::Bind { listen: *listen, error };
+            let mut socket = listen::listen_tcp(listen.address, CONTROL_BACKLOG).map_err(bind)?;
+            let key = rx.register(&mut socket, Owner::Listener(index)).map_err(bind)?;
+            let dialect = listen.dialect;
+            let farewell = farewell(dialect, Cause::OutOfResources);
+            listeners.push(Listener { dialect, socket, key, farewell });
+        }
+        let shell = Shell {
+            listeners,
+            sessions: Table::new(),
+            shared: Shared {
+                root: Arc::new(root),
+                ports: DataPorts::new(config.data_ports),
+                buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),
+                workers,
+            },
+            admission: Admission::new(config.limits.sessions as usize, config.limits.sessions_per_address as usize),
+            reserve: Reserve::new(),
+            session_config: session_config(config),
+            sessions_opened: 0,
+            shutdown_timeout: config.timeouts.shutdown,
+            state: State::Serving,
+            stop_requests: Arc::default(),
+            stops_answered: 0,
+        };
+        Ok(Server { rx, shell })
+    }
+
+    /// The addresses that are listened on, in the order of the configuration; ports chosen by the system are named.
+    ///
+    /// # Errors
+    /// The system cannot tell; none are known in practice.
+    pub fn addresses(&self) -> io::Result<Vec<(Dialect, SocketAddr)>> {
+        self.shell.listeners.iter().map(|listener| Ok((listener.dialect, listener.socket.local_addr()?))).collect()
+    }
+
+    /// A handle that ends the server from another thread.
+    pub fn stopper(&self) -> Stop {
+        Stop { waker: self.rx.waker(), requests: Arc::clone(&self.shell.stop_requests) }
+    }
+
+    /// Takes SIGINT and SIGTERM as the wish to end: the first lets transfers finish, the second ends at once.
+    ///
+    /// # Errors
+    /// The signals cannot be caught.
+    pub fn watch_signals(&mut self) -> io::Result<()> {
+        self.rx.watch_signals(&[Signal::INT.as_raw(), Signal::TERM.as_raw()])
+    }
+
+    /// Serves until a signal ends it.
+    ///
+    /// # Errors
+    /// The event loop itself failed.
+    pub fn run(&mut self) -> io::Result<()> {
+        while self.shell.state != State::Ended {
+            self.rx.turn(&mut self.shell, None)?;
+        }
+        log::turns(self.rx.stats());
+        log::flush();
+        Ok(())
+    }
+}
+
+impl Stop {
+    /// The first request lets transfers finish for the configured time, the second ends the server at once.
+    pub fn request(&self) {
+        self.requests.fetch_add(1, Ordering::Release);
+        // It fails only when the server has ended.
+        let _ = self.waker.wake();
+    }
+}
+
+impl Handler<Owner> for Shell {
+    fn ready(&mut self, rx: &mut Reactor<Owner>, _key: Key, owner: Owner, readiness: Readiness) -> Again {
+        match owner {
+            Owner::Listener(index) => self.accept(rx, index),
+            Owner::Control(session) => {
+                self.with(rx, session, |session, shared, rx| session.ready_control(shared, rx, readiness))
+            }
+            Owner::DataListener(session) => self.with(rx, session, Session::ready_data_listener),
+            Owner::Data(session) => self.with(rx, session, Session::ready_data),
+            Owner::Shutdown => Again::No,
+        }
+    }
+
+    fn timeout(&mut self, rx: &mut Reactor<Owner>, key: Key, owner: Owner) {
+        match owner {
+            // The pause after a shortage of descriptors is over.
+            Owner::Listener(_) => rx.queue(key),
+            Owner::Control(session) | Owner::DataListener(session) | Owner::Data(session) => {
+                let _ = self.with(rx, session, Session::timeout);
+            }
+            Owner::Shutdown => self.state = State::Ended,
+        }
+    }
+
+    fn woken(&mut self, rx: &mut Reactor<Owner>) {
+        while let Some((session, event)) = self.shared.workers.as_mut().and_then(Workers::next_result) {
+            let _ = self.with(rx, session, |session, shared, rx| session.event(event, shared, rx));
+        }
+        while self.stops_answered < self.stop_requests.load(Ordering::Acquire) {
+            self.stops_answered += 1;
+            self.stop(rx);
+        }
+    }
+
+    fn signal(&mut self, rx: &mut Reactor<Owner>, signal: i32) {
+        log::signal(signal, self.sessions.len());
+        self.stop(rx);
+    }
+
+    fn end_of_turn(&mut self, _rx: &mut Reactor<Owner>) {
+        if self.state == State::Draining && self.sessions.is_empty() {
+            self.state = State::Ended;
+        }
+        log::flush();
+    }
+}
+
+impl Shell {
+    /// Runs one input of a session, and removes the session when that was its last.
+    fn with(
+        &mut self,
+        rx: &mut Reactor<Owner>,
+        key: Key,
+        input: impl FnOnce(&mut Session, &mut Shared, &mut Reactor<Owner>) -> Again,
+    ) -> Again {
+        let Some(Some(session)) = self.sessions.get_mut(key) else { return Again::No };
+        let again = input(session, &mut self.shared, rx);
+        match session.fate() {
+            Fate::Lives => again,
+            Fate::Over => {
+                if let Some(Some(mut session)) = self.sessions.remove(key) {
+                    session.close(&mut self.shared, rx);
+                    self.admission.leave(session.peer().ip());
+                }
+                Again::No
+            }
+        }
+    }
+
+    fn accept(&mut self, rx: &mut Reactor<Owner>, index: usize) -> Again {
+        for _ in 0..ACCEPTS_PER_TURN {
+            let Some(listener) = self.listeners.get(index) else { return Again::No };
+            let dialect = listener.dialect;
+            match listen::accept(&listener.socket, &mut self.reserve, &listener.farewell) {
+                Ok(Accept::Stream(stream, peer)) => match self.admission.enter(peer.ip()) {
+                    Ok(()) => self.open_session(rx, dialect, stream, peer),
+                    Err(cause) => {
+                        listen::dismiss(stream, &farewell(dialect, cause));
+                        log::turned_away(peer, cause);
+                    }
+                },
+                Ok(Accept::TurnedAway(peer)) => log::turned_away(peer, Cause::OutOfResources),
+                Ok(Accept::Lost) => {}
+                Ok(Accept::Drained) => return Again::No,
+                Ok(Accept::Pause(error)) => {
+                    log::accept_paused(&error);
+                    rx.arm(listener.key, Some(rx.now() + listen::PAUSE));
+                    return Again::No;
+                }
+                Err(error) => {
+                    log::accept_failed(&error);
+                    return Again::No;
+                }
+            }
+        }
+        Again::Yes
+    }
+
+    fn open_session(&mut self, rx: &mut Reactor<Owner>, dialect: Dialect, stream: TcpStream, peer: SocketAddr) {
+        let config = self.session_config;
+        let key = self.sessions.insert(None);
+        self.sessions_opened += 1;
+        let line = log::Session { session: self.sessions_opened, peer, dialect };
+        match Session::open(key, line, config, stream, rx) {
+            Ok(session) => {
+                if let Some(place) = self.sessions.get_mut(key) {
+                    *place = Some(session);
+                }
+            }
+            Err(error) => {
+                self.sessions.remove(key);
+                self.admission.leave(peer.ip());
+                log::accept_failed(&error);
+            }
+        }
+    }
+
+    /// The first time lets transfers finish, the second ends at once.
+    fn stop(&mut self, rx: &mut Reactor<Owner>) {
+        match self.state {
+            State::Serving => self.drain(rx),
+            State::Draining | State::Ended => self.state = State::Ended,
+        }
+    }
+
+    /// Takes no new session, lets transfers finish for a time, ends the others.
+    fn drain(&mut self, rx: &mut Reactor<Owner>) {
+        self.state = State::Draining;
+        for listener in self.listeners.drain(..) {
+            rx.release(listener.key);
+        }
+        let timer = rx.add_timer(Owner::Shutdown);
+        rx.arm(timer, Some(Instant::now() + self.shutdown_timeout));
+        for key in self.sessions.keys().collect::<Vec<_>>() {
+            let _ = self.with(rx, key, Session::drain);
+        }
+    }
+}
+
+/// The words for a peer that gets no session.
+fn farewell(dialect: Dialect, cause: Cause) -> Vec<u8> {
+    let mut text = Vec::new();
+    dialect.print_reply(Reply::Refused(cause), &mut text);
+    text
+}
+
+fn session_config(config: &Config) -> SessionConfig {
+    SessionConfig {
+        may_read: config.guest.may_read(),
+        may_write: config.guest.may_write(),
+        data_connect_timeout: config.timeouts.data_connect,
+        stall_timeout: config.timeouts.stall,
+        idle_timeout: config.timeouts.idle,
+    }
+}
+
+/// Accepts of one listener before sessions have their turn.
+const ACCEPTS_PER_TURN: usize = 16;
+
+/// Connections that may wait to be accepted: a crowd that arrives at once.
+const CONTROL_BACKLOG: i32 = 1024;
+
+/// Large enough that a fast upload needs few system calls, small enough to stay in the cache.
+const BUFFER_BYTES: usize = 256 * 1024;
+
+/// A disk has one queue: more threads would only wait in more places.
+const FSYNC_THREADS: usize = 2;
+
+/// Uploads that wait for the disk.
+const FSYNC_QUEUE: usize = 1024;

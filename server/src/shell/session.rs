@@ -1,0 +1,353 @@
+//! One session's control connection: bytes in and out, effects applied, timer armed.
+//!
+//! It must not know other sessions. [`Session::settle`] is the one place where effects are applied, replies written and
+//! the timer armed, after every input.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use mio::net::TcpStream;
+use muxftp_proto::server::io::{Effect, Event, OperationId, SessionConfig, TransferReport};
+use muxftp_proto::{Cause, ServerSession};
+use muxftp_reactor::pump::{self, Step};
+use muxftp_reactor::{Again, Key, Reactor, Readiness};
+
+use super::data::{DataPlane, Next};
+use super::{Owner, Shared};
+use crate::log;
+
+/// A session with its sockets.
+pub(super) struct Session {
+    key: Key,
+    /// The session in the log.
+    line: log::Session,
+    proto: ServerSession,
+    stream: TcpStream,
+    stream_key: Key,
+    local: SocketAddr,
+    opened: Instant,
+    transfers: u64,
+    fate: Fate,
+    closing: Option<Option<Cause>>,
+    /// What the running transfer holds; boxed, since most sessions are idle most of the time.
+    data: Option<Box<DataPlane>>,
+}
+
+/// Whether a session goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    Lives,
+    Over,
+}
+
+impl Session {
+    /// Takes over an accepted connection.
+    ///
+    /// # Errors
+    /// Its socket cannot be set up; the peer is probably gone.
+    pub(super) fn open(
+        key: Key,
+        line: log::Session,
+        config: SessionConfig,
+        mut stream: TcpStream,
+        rx: &mut Reactor<Owner>,
+    ) -> io::Result<Session> {
+        let now = rx.now();
+        // Replies are small and each is waited for: Nagle's algorithm would only delay them.
+        stream.set_nodelay(true)?;
+        let local = stream.local_addr()?;
+        let stream_key = rx.register(&mut stream, Owner::Control(key))?;
+        let proto = ServerSession::new(line.dialect, config, now);
+        rx.arm(stream_key, proto.next_timeout());
+        log::session_opened(&line);
+        Ok(Session {
+            key,
+            line,
+            proto,
+            stream,
+            stream_key,
+            local,
+            opened: now,
+            transfers: 0,
+            fate: Fate::Lives,
+            closing: None,
+            data: None,
+        })
+    }
+
+    pub(super) fn peer(&self) -> SocketAddr {
+        self.line.peer
+    }
+
+    pub(super) fn fate(&self) -> Fate {
+        self.fate
+    }
+
+    /// The control connection has news.
+    pub(super) fn ready_control(
+        &mut self,
+        shared: &mut Shared,
+        rx: &mut Reactor<Owner>,
+        readiness: Readiness,
+    ) -> Again {
+        let again = if readiness.readable { self.read(shared, rx) } else { Again::No };
+        self.settle(shared, rx);
+        again
+    }
+
+    /// A peer is at the data port.
+    pub(super) fn ready_data_listener(&mut self, shared: &mut Shared, rx: &mut Reactor<Owner>) -> Again {
+        if let Some(data) = &mut self.data {
+            match data.accept(rx, self.line.peer) {
+                Ok(false) => {}
+                Ok(true) => self.proto.handle_event(Event::DataConnected { op: data.op() }, rx.now()),
+                Err(cause) => self.proto.handle_event(Event::DataFailed { op: data.op(), cause }, rx.now()),
+            }
+            self.settle(shared, rx);
+        }
+        Again::No
+    }
+
+    /// The data connection has news, or its budget is renewed.
+    pub(super) fn ready_data(&mut self, shared: &mut Shared, rx: &mut Reactor<Owner>) -> Again {
+        let again = self.run_data(shared, rx);
+        self.settle(shared, rx);
+        again
+    }
+
+    /// Something that was asked for elsewhere is done.
+    pub(super) fn event(&mut self, event: Event, shared: &mut Shared, rx: &mut Reactor<Owner>) -> Again {
+        self.proto.handle_event(event, rx.now());
+        self.settle(shared, rx);
+        Again::No
+    }
+
+    /// The time that was armed has come.
+    pub(super) fn timeout(&mut self, shared: &mut Shared, rx: &mut Reactor<Owner>) -> Again {
+        self.proto.handle_timeout(rx.now());
+        self.settle(shared, rx);
+        Again::No
+    }
+
+    /// The server is ending.
+    pub(super) fn drain(&mut self, shared: &mut Shared, rx: &mut Reactor<Owner>) -> Again {
+        self.proto.drain(rx.now());
+        self.settle(shared, rx);
+        Again::No
+    }
+
+    /// Gives everything back.
+    pub(super) fn close(&mut self, shared: &mut Shared, rx: &mut Reactor<Owner>) {
+        if let Some(mut data) = self.data.take() {
+            data.release(shared, rx);
+        }
+        rx.release(self.stream_key);
+        let duration = rx.now().saturating_duration_since(self.opened);
+        let why = match self.closing {
+            Some(Some(cause)) => self.line.dialect.words(cause),
+            Some(None) => "closed",
+            None => "lost",
+        };
+        log::session_closed(&self.line, self.transfers, duration, why);
+    }
+
+    fn read(&mut self, shared: &mut Shared, rx: &mut Reactor<Owner>) -> Again {
+        for _ in 0..READS_PER_TURN {
+            // The hint stays set: settle() queues the session again once there is room.
+            if !self.proto.wants_input() {
+                return Again::No;
+            }
+            let now = rx.now();
+            match pump::receive(&self.stream, &mut shared.buffer[..CONTROL_READ_BYTES]) {
+                Ok(Step::Moved(bytes)) => {
+                    self.proto.handle_input(&shared.buffer[..bytes], now);
+                    let Some(readiness) = rx.readiness(self.stream_key) else { return Again::No };
+                    // A short read has emptied the socket; a hang-up that came before is still to be read.
+                    if bytes < CONTROL_READ_BYTES && !readiness.read_closed {
+                        readiness.readable = false;
+                        return Again::No;
+                    }
+                    self.settle(shared, rx);
+                }
+                Ok(Step::Blocked) => {
+                    self.clear_readable(rx);
+                    return Again::No;
+                }
+                Ok(Step::End) => {
+                    self.clear_readable(rx);
+                    self.proto.handle_end_of_input(now);
+                    return Again::No;
+                }
+                Err(_) => {
+                    self.proto.handle_lost(now);
+                    return Again::No;
+                }
+            }
+        }
+        Again::Yes
+    }
+
+    /// The one rule after each input: effects, flush, timer.
+    fn settle(&mut self, shared: &mut Shared, rx: &mut Reactor<Owner>) {
+        loop {
+            while let Some(effect) = self.proto.poll_effect() {
+                self.apply(effect, shared, rx);
+            }
+            if !self.flush(rx) {
+                break;
+            }
+        }
+        if self.closing.is_some() && self.proto.outbox().is_empty() {
+            self.fate = Fate::Over;
+        }
+        if self.fate == Fate::Lives {
+            rx.arm(self.stream_key, self.proto.next_timeout());
+            if self.proto.wants_input() && rx.readiness(self.stream_key).is_some_and(|readiness| readiness.readable) {
+                rx.queue(self.stream_key);
+            }
+        }
+    }
+
+    /// Writes replies; `true`: all went out, and the session may have gone on because of that.
+    fn flush(&mut self, rx: &mut Reactor<Owner>) -> bool {
+        let mut wrote = false;
+        loop {
+            let pending = self.proto.outbox().pending();
+            if pending.is_empty() {
+                if wrote {
+                    self.proto.handle_flushed(rx.now());
+                }
+                return wrote;
+            }
+            match pump::send(&self.stream, pending) {
+                Ok(Step::Moved(bytes)) => self.proto.outbox().consume(bytes),
+                Ok(Step::Blocked | Step::End) => return false,
+                Err(_) => {
+                    let unsent = self.proto.outbox().pending().len();
+                    self.proto.outbox().consume(unsent);
+                    self.proto.handle_lost(rx.now());
+                    return true;
+                }
+            }
+            wrote = true;
+        }
+    }
+
+    fn apply(&mut self, effect: Effect, shared: &mut Shared, rx: &mut Reactor<Owner>) {
+        match effect {
+            Effect::OpenRead { op, path } => self.opened(op, DataPlane::read(op, shared, &path), rx),
+            Effect::OpenWrite { op, path, size } => self.opened(op, DataPlane::write(op, shared, &path, size), rx),
+            Effect::OpenList { op, path } => self.opened(op, DataPlane::list(op, shared, &path, self.line.dialect), rx),
+            Effect::ListenData { op } => {
+                let Some(data) = &mut self.data else { return };
+                let event = match data.listen(shared, rx, self.key, self.local.ip()) {
+                    Ok(port) => Event::DataListening { op, port },
+                    Err(cause) => Event::DataFailed { op, cause },
+                };
+                self.proto.handle_event(event, rx.now());
+            }
+            Effect::StartMoving { limit, .. } => self.start_moving(limit, shared, rx),
+            Effect::CloseData { .. } => {
+                if let Some(data) = &mut self.data {
+                    data.close_connection(shared, rx);
+                }
+            }
+            Effect::Commit { op } => {
+                let Some(data) = &mut self.data else { return };
+                if let Some(event) = data.commit(op, self.key, shared) {
+                    self.proto.handle_event(event, rx.now());
+                }
+            }
+            Effect::Release { report, .. } => self.release(&report, shared, rx),
+            Effect::CloseControl { cause } => self.closing = Some(cause),
+            Effect::DropControl => self.fate = Fate::Over,
+        }
+    }
+
+    fn opened(&mut self, op: OperationId, opened: Result<(DataPlane, Option<u64>), Cause>, rx: &mut Reactor<Owner>) {
+        let event = match opened {
+            Ok((data, size)) => {
+                self.data = Some(Box::new(data));
+                Event::StorageReady { op, size }
+            }
+            Err(cause) => Event::StorageFailed { op, cause },
+        };
+        self.proto.handle_event(event, rx.now());
+    }
+
+    fn start_moving(&mut self, limit: Option<u64>, shared: &mut Shared, rx: &mut Reactor<Owner>) {
+        let Some(data) = &mut self.data else { return };
+        if let Err(cause) = data.start(rx, self.key, limit) {
+            let event = Event::MoveFailed { op: data.op(), bytes: 0, cause };
+            return self.proto.handle_event(event, rx.now());
+        }
+        if data.sends() {
+            // A fresh connection takes bytes at once: a small file needs no event at all.
+            if self.run_data(shared, rx) == Again::Yes {
+                self.queue_data(rx);
+            }
+        }
+    }
+
+    /// Moves bytes within the budget, and tells the session.
+    fn run_data(&mut self, shared: &mut Shared, rx: &mut Reactor<Owner>) -> Again {
+        let Some(data) = &mut self.data else { return Again::No };
+        let before = data.bytes();
+        let next = data.run(shared, rx, self.key);
+        let (op, bytes) = (data.op(), data.bytes());
+        let now = rx.now();
+        if bytes > before {
+            self.proto.handle_event(Event::Progress { op, bytes }, now);
+        }
+        match next {
+            Next::Wait => Again::No,
+            Next::Again => Again::Yes,
+            Next::Moved => {
+                if data.ends_by_close() {
+                    // A client that dies closes both connections: its death is not to be taken for the end of a file.
+                    let _ = self.read(shared, rx);
+                }
+                self.proto.handle_event(Event::Moved { op, bytes }, now);
+                Again::No
+            }
+            Next::Failed(cause) => {
+                self.proto.handle_event(Event::MoveFailed { op, bytes, cause }, now);
+                Again::No
+            }
+        }
+    }
+
+    fn queue_data(&mut self, rx: &mut Reactor<Owner>) {
+        if let Some(key) = self.data.as_ref().and_then(|data| data.key()) {
+            rx.queue(key);
+        }
+    }
+
+    fn release(&mut self, report: &TransferReport, shared: &mut Shared, rx: &mut Reactor<Owner>) {
+        if let Some(mut data) = self.data.take() {
+            data.release(shared, rx);
+        }
+        self.transfers += 1;
+        let line = log::Transfer {
+            verb: self.line.dialect.verb(report.kind),
+            path: &report.path,
+            bytes: report.bytes,
+            duration: report.duration,
+            result: report.result.map_err(|cause| cause.unwrap_or(Cause::DataLost)),
+        };
+        log::transfer(&self.line, &line);
+    }
+
+    fn clear_readable(&mut self, rx: &mut Reactor<Owner>) {
+        if let Some(readiness) = rx.readiness(self.stream_key) {
+            readiness.readable = false;
+        }
+    }
+}
+
+/// Several lines fit; a peer that sends more is read again.
+const CONTROL_READ_BYTES: usize = 4096;
+
+/// Reads of one control connection before the others have their turn.
+const READS_PER_TURN: usize = 4;
