@@ -1,1 +1,5 @@
 //! loadgen
+
+pub mod process;
+pub mod record;
+pub mod report;
