@@ -10,6 +10,8 @@ mod recorder;
 mod sample;
 mod series;
 mod set;
+#[cfg(test)]
+mod tests;
 
 pub use failures::{FailureCount, FailureKey, FailureTable, TRANSCRIPTS_MAX};
 pub use recorder::{Audit, EndOfRun, Message, Recorder, Stage, Unfinished};

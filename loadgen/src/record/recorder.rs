@@ -41,6 +41,11 @@ impl Stage {
             Stage::Audit => "audit",
         }
     }
+
+    /// Whether operations of the mix run in it.
+    pub fn has_operations(self) -> bool {
+        matches!(self, Stage::Warmup | Stage::Measure | Stage::Drain)
+    }
 }
 
 /// What the reporter is sent.

@@ -114,7 +114,7 @@ impl IntervalSet {
     }
 
     /// Counts a finished operation, all but its failure's report.
-    pub(super) fn record(&mut self, sample: &Sample) {
+    pub(crate) fn record(&mut self, sample: &Sample) {
         let half = if sample.warmup { &mut self.warmup } else { &mut self.measured };
         self.unrecordable += half[sample.operation].record(sample);
     }

@@ -8,7 +8,21 @@
 //! Invariants: a directory that cannot be written is told before the run starts; a write that fails later is told
 //! at the end and does not stop the measurement; the files of a killed run hold all but its last interval.
 
+mod files;
+mod outcome;
+mod screen;
 mod summary;
+mod text;
+mod thread;
+mod threshold;
+mod totals;
+mod usage;
+mod verdict;
+
+#[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
+mod tests;
 
 pub use summary::{
     ErrorSummary, GeneratorSummary, MeasureSummary, OperationSummary, ServerSummary, Summary, ThresholdResult, Trust,
@@ -16,11 +30,18 @@ pub use summary::{
 };
 
 use std::fmt;
-use std::io;
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Sender};
+use std::thread::JoinHandle;
+use std::time::{Instant, SystemTime};
 
-use crate::record::{EndOfRun, Recorder};
+use crate::record::{EndOfRun, Message, Recorder};
 use crate::scenario::model::Scenario;
+
+use files::directory::ResultsDirectory;
+use files::environment::Environment;
+use thread::{RunFiles, Start};
 
 /// What a run's report is made of, as far as it is known before the run.
 #[derive(Debug, Clone)]
@@ -92,6 +113,9 @@ impl std::error::Error for FileError {
 #[derive(Debug)]
 pub struct ReporterHandle {
     directory: PathBuf,
+    screen: Screen,
+    to_reporter: Sender<Message>,
+    thread: JoinHandle<Option<Summary>>,
 }
 
 /// Makes the directory of the results and starts the reporter.
@@ -99,8 +123,25 @@ pub struct ReporterHandle {
 /// # Errors
 /// When the directory or one of its files cannot be made: nothing should be run then.
 pub fn start(config: ReportConfig) -> Result<(Recorder, ReporterHandle), FileError> {
-    let _ = config;
-    todo!()
+    let created = (Instant::now(), SystemTime::now());
+    let scenario = &config.scenario;
+    let directory = ResultsDirectory::create(&config.out_dir, &scenario.name, scenario.seed, created.1)?;
+    let environment = Environment::gather(outcome::utc(created.1), &config.target_text, &config.circumstances);
+    directory.write_first("environment.json", &environment.to_json())?;
+    directory.write_first("scenario.toml", &scenario.source_text)?;
+    directory.write_first("resolved.toml", &config.resolved_toml)?;
+    let files = RunFiles::open(&directory, config.server_pid.is_some())?;
+
+    let (to_reporter, messages) = mpsc::channel();
+    let (give_back, from_reporter) = mpsc::channel();
+    let recorder = Recorder::new(scenario, to_reporter.clone(), from_reporter, created.0);
+    let (path, screen) = (directory.path().to_owned(), config.screen);
+    let start = Start { config, directory, files, created, messages, give_back };
+    let thread = std::thread::Builder::new()
+        .name("reporter".to_owned())
+        .spawn(move || thread::run(start))
+        .map_err(|source| FileError { path: path.clone(), source })?;
+    Ok((recorder, ReporterHandle { directory: path, screen, to_reporter, thread }))
 }
 
 impl ReporterHandle {
@@ -110,8 +151,33 @@ impl ReporterHandle {
     }
 
     /// Ends the report, after [`Recorder::finish`]: writes what is left and shows the result.
+    ///
+    /// # Panics
+    /// When the reporting thread panicked, with its panic.
     pub fn finish(self, end: EndOfRun) -> Summary {
-        let _ = end;
-        todo!()
+        let screen = self.screen;
+        let summary = self.end(end);
+        show_result(screen, &summary);
+        summary
     }
+
+    fn end(self, end: EndOfRun) -> Summary {
+        // A thread that is gone shows in the join.
+        let _ = self.to_reporter.send(Message::End(end, Instant::now()));
+        match self.thread.join() {
+            Ok(summary) => summary.expect("the end was sent"),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+}
+
+fn show_result(screen: Screen, summary: &Summary) {
+    let mut stdout = io::stdout().lock();
+    let text = match screen {
+        Screen::Json => summary.to_json(),
+        _ if stdout.is_terminal() && screen::colours_wanted() => text::coloured(summary),
+        _ => text::plain(summary),
+    };
+    // A reader that went away has seen what it wanted; the files are written.
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
 }

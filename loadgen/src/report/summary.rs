@@ -294,6 +294,13 @@ impl Summary {
             (false, false) => EXIT_FAILED,
         }
     }
+
+    /// The text of `summary.json`.
+    pub fn to_json(&self) -> String {
+        let mut json = serde_json::to_string_pretty(self).expect("plain values have a JSON form");
+        json.push('\n');
+        json
+    }
 }
 
 /// The name of a percentile in all reports: `p50`, `p99.9`.
