@@ -79,12 +79,10 @@ pub struct Gauges {
     pub waiting: u64,
     /// Sessions that the scenario asks for, idle ones included.
     pub sessions_wanted: u64,
-    /// Sessions that are open.
+    /// Sessions that are open; one that ended as planned and is being made anew counts.
     pub sessions_open: u64,
     /// Sessions that ended without being asked to (counter).
     pub sessions_lost: u64,
-    /// Bytes received and sent on data connections so far, those of transfers under way included (counter).
-    pub bytes: u64,
     /// Files put in place before the clock starts, and after the run: uploads read back (counter of the stage).
     pub steps_done: u64,
     /// How many of them there are.

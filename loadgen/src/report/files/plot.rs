@@ -44,28 +44,30 @@ fn draw_on<'a>(
 ) -> Drawn<'a> {
     area.fill(&WHITE)?;
     let (left, top) = (MARGIN_LEFT, 18);
-    area.draw_text(title, &style(22, &INK), (left, top))?;
-    area.draw_text(subtitle, &style(14, &GREY), (left, top + 30))?;
-    let (low, high) = latency_range(curves);
+    area.draw_text(title, &style(26, &INK), (left, top))?;
+    area.draw_text(subtitle, &style(17, &GREY), (left, top + 32))?;
     let nines = nines_range(curves);
+    let across = Axis { ticks: nines_ticks(nines), to: nines };
+    let ticks = latency_ticks(curves);
+    let up = Axis { to: ticks[ticks.len() - 1], ticks };
     let mut chart = ChartBuilder::on(area)
         .margin_top(74)
         .margin_right(RIGHT)
         .margin_bottom(12)
         .x_label_area_size(56)
         .y_label_area_size(MARGIN_LEFT as u32)
-        .build_cartesian_2d(Ticks::nines(nines), Ticks::decades(low, high))?;
+        .build_cartesian_2d(across, up)?;
     chart
         .configure_mesh()
         .bold_line_style(GREY.mix(0.25))
         .light_line_style(TRANSPARENT)
         .axis_style(GREY)
-        .label_style(style(14, &INK))
+        .label_style(style(17, &INK))
         .x_desc("percentile of operations")
         .y_desc("latency, ms")
-        .axis_desc_style(style(14, &GREY))
+        .axis_desc_style(style(17, &GREY))
         .x_label_formatter(&|nines| nines_label(*nines))
-        .y_label_formatter(&|decade| decade_label(*decade))
+        .y_label_formatter(&|decade| latency_label(*decade))
         .draw()?;
     let mut ends = Vec::new();
     for (index, curve) in curves.iter().enumerate() {
@@ -90,8 +92,8 @@ fn draw_names<'a>(area: &DrawingArea<SVGBackend<'a>, Shift>, mut ends: Vec<(i32,
     let mut free_from = i32::MIN;
     for (y, name, colour) in ends {
         let y = y.max(free_from);
-        area.draw_text(name, &style(14, &colour), (x, y - 8))?;
-        free_from = y + 18;
+        area.draw_text(name, &style(17, &colour), (x, y - 10))?;
+        free_from = y + 20;
     }
     let y = 56;
     let from = SIZE.0 as i32 - RIGHT as i32 - 270;
@@ -105,7 +107,7 @@ fn draw_names<'a>(area: &DrawingArea<SVGBackend<'a>, Shift>, mut ends: Vec<(i32,
         } else {
             area.draw(&PathElement::new(line, INK.stroke_width(2)))?;
         }
-        area.draw_text(text, &style(14, &INK), (line[1].0 + 8, y - 8))?;
+        area.draw_text(text, &style(17, &INK), (line[1].0 + 8, y - 10))?;
     }
     area.present()
 }
@@ -133,12 +135,11 @@ fn nines_of(series: &Series) -> f64 {
 }
 
 fn nines_range(curves: &[Curves<'_>]) -> f64 {
-    let longest = curves.iter().map(|curve| nines_of(curve.response)).fold(0.0, f64::max);
-    longest.ceil().clamp(1.0, NINES_MAX)
+    curves.iter().map(|curve| nines_of(curve.response)).fold(1.0, f64::max).min(NINES_MAX)
 }
 
-/// Whole decades of ms around all values.
-fn latency_range(curves: &[Curves<'_>]) -> (f64, f64) {
+/// The logarithms of the ticks around all values: 1, 2 and 5 of each decade, decades only when there are many.
+fn latency_ticks(curves: &[Curves<'_>]) -> Vec<f64> {
     let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
     for curve in curves {
         for series in std::iter::once(curve.response).chain(curve.service) {
@@ -147,9 +148,15 @@ fn latency_range(curves: &[Curves<'_>]) -> (f64, f64) {
         }
     }
     if low > high {
-        return (-1.0, 1.0);
+        (low, high) = (-1.0, 1.0);
     }
-    (low.floor(), high.ceil().max(low.floor() + 1.0))
+    let steps: &[f64] = if high - low > DECADES_WITH_STEPS { &[1.0] } else { &[1.0, 2.0, 5.0] };
+    let ticks = (low.floor() as i32 - 1..=high.ceil() as i32 + 1)
+        .flat_map(|decade| steps.iter().map(move |step| f64::from(decade) + step.log10()));
+    let ticks: Vec<f64> = ticks.collect();
+    let first = ticks.iter().rposition(|tick| *tick <= low).unwrap_or(0);
+    let last = ticks.iter().position(|tick| *tick >= high && *tick > ticks[first]).unwrap_or(ticks.len() - 1);
+    ticks[first..=last].to_vec()
 }
 
 /// The logarithm of a time in ms; nothing is below a nanosecond.
@@ -157,51 +164,44 @@ fn decade(ns: u64) -> f64 {
     (ns.max(1) as f64 / 1e6).log10()
 }
 
+/// The ticks of the horizontal axis, up to the longest line.
+fn nines_ticks(to: f64) -> Vec<f64> {
+    let half = std::f64::consts::LOG10_2;
+    [0.0, half, 1.0, 2.0, 3.0, 4.0, 5.0].into_iter().filter(|nines| *nines <= to).collect()
+}
+
 fn nines_label(nines: f64) -> String {
-    match nines.round() as i32 {
-        0 => "0 %".to_owned(),
-        1 => "90 %".to_owned(),
-        2 => "99 %".to_owned(),
-        more => format!("99.{} %", "9".repeat(more as usize - 2)),
-    }
+    let percent = 100.0 - 10_f64.powf(2.0 - nines);
+    let digits = (nines.round() as usize).saturating_sub(2);
+    format!("{percent:.digits$} %")
 }
 
-fn decade_label(decade: f64) -> String {
+fn latency_label(decade: f64) -> String {
     let ms = 10_f64.powf(decade);
-    if ms >= 1.0 { numbers::count(ms.round() as u64) } else { format!("{ms:.*}", (-decade).round() as usize) }
+    if decade >= -1e-9 { numbers::count(ms.round() as u64) } else { format!("{ms:.*}", (-decade).ceil() as usize) }
 }
 
-/// An axis with a tick at each whole number.
-struct Ticks {
-    from: f64,
+/// An axis with its ticks where they are said to be.
+struct Axis {
+    ticks: Vec<f64>,
     to: f64,
 }
 
-impl Ticks {
-    fn nines(to: f64) -> Ticks {
-        Ticks { from: 0.0, to }
-    }
-
-    fn decades(from: f64, to: f64) -> Ticks {
-        Ticks { from, to }
-    }
-}
-
-impl Ranged for Ticks {
+impl Ranged for Axis {
     type FormatOption = DefaultFormatting;
     type ValueType = f64;
 
     fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
-        let share = (value - self.from) / (self.to - self.from);
+        let share = (value - self.ticks[0]) / (self.to - self.ticks[0]);
         limit.0 + (share * f64::from(limit.1 - limit.0)).round() as i32
     }
 
     fn key_points<Hint: KeyPointHint>(&self, _hint: Hint) -> Vec<f64> {
-        (self.from as i32..=self.to as i32).map(f64::from).collect()
+        self.ticks.clone()
     }
 
     fn range(&self) -> std::ops::Range<f64> {
-        self.from..self.to
+        self.ticks[0]..self.to
     }
 }
 
@@ -211,6 +211,9 @@ const MARGIN_LEFT: i32 = 76;
 /// Room for the names beside the ends of the lines.
 const RIGHT: u32 = 150;
 const STEPS_PER_NINE: f64 = 40.0;
+
+/// With more decades than this, only whole ones have a tick.
+const DECADES_WITH_STEPS: f64 = 4.0;
 
 /// 99.999 %.
 const NINES_MAX: f64 = 5.0;
@@ -262,7 +265,7 @@ mod tests {
         ];
         let svg = draw("mixed3 <3>", "closed loop", &curves).unwrap();
         assert_well_formed(&svg);
-        for text in ["get-small", "get-large", "90 %", "99.9 %", "latency, ms", "mixed3 &lt;3&gt;"] {
+        for text in ["get-small", "get-large", "50 %", "90 %", "99.9 %", "latency, ms", "mixed3 &lt;3&gt;"] {
             assert!(svg.contains(text), "{text} is missing");
         }
         for colour in ["#0072B2", "#D55E00"] {
@@ -286,10 +289,22 @@ mod tests {
     }
 
     #[test]
+    fn the_axes_hold_all_values() {
+        for (count, ns) in [(1, 0), (1_000, 90_000), (50_000, 1_000_000_000), (20, 999_000)] {
+            let values = series(count, ns);
+            let ticks = latency_ticks(&[Curves { name: "x", response: &values, service: None }]);
+            let (low, high) = (decade(values.percentile(0.0)), decade(values.max()));
+            assert!(ticks[0] <= low && high <= ticks[ticks.len() - 1], "{low}..{high} in {ticks:?}");
+        }
+    }
+
+    #[test]
     fn labels_are_percentiles_and_milliseconds() {
         let labels: Vec<String> = (0..=5).map(|nines| nines_label(f64::from(nines))).collect();
         assert_eq!(labels, ["0 %", "90 %", "99 %", "99.9 %", "99.99 %", "99.999 %"]);
-        let labels: Vec<String> = (-3..=3).map(|decade| decade_label(f64::from(decade))).collect();
+        let labels: Vec<String> = (-3..=3).map(|decade| latency_label(f64::from(decade))).collect();
         assert_eq!(labels, ["0.001", "0.01", "0.1", "1", "10", "100", "1,000"]);
+        let steps = [0.02_f64, 0.5, 2.0, 5.0].map(|ms| latency_label(ms.log10()));
+        assert_eq!(steps, ["0.02", "0.5", "2", "5"]);
     }
 }

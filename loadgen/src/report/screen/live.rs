@@ -32,12 +32,16 @@ impl Live {
     /// Draws an interval over the one before.
     pub fn show(&mut self, view: &View<'_>) {
         let (columns, rows) = size();
+        write(&self.draw(view, columns, rows));
+    }
+
+    fn draw(&mut self, view: &View<'_>, columns: usize, rows: usize) -> String {
         let mut lines = frame(view, columns);
         // The cursor needs a row of its own below.
         lines.truncate(rows.saturating_sub(1));
         let frame = self.over_the_last(&lines, columns);
         self.drawn = lines.len();
-        write(&frame);
+        frame
     }
 
     /// Makes room for the result.
@@ -209,10 +213,10 @@ fn processes(view: &View<'_>) -> Line {
         }
         line.push(Style::Normal, "          ");
     }
-    line.push(Style::Dim, "generator  ");
+    line.push(Style::Dim, "generator");
     if let Some(generator) = view.generator {
         let style = if generator.cpu > 0.8 { Style::Warning } else { Style::Normal };
-        line.push(style, format!("CPU {}", numbers::percent(generator.cpu)));
+        line.push(style, format!("  CPU {}", numbers::percent(generator.cpu)));
     }
     let set = view.interval;
     let late = if set.lag.count() > 0 { ("lag", &set.lag) } else { ("turns", &set.turn) };
@@ -247,3 +251,36 @@ const TABLE_COLUMNS: usize = 72;
 
 /// Intervals in a line of blocks.
 const BLOCKS: usize = 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::screen::tests::Scene;
+
+    #[test]
+    fn a_frame_shows_how_the_run_goes() {
+        let mut scene = Scene::new();
+        (0..2).for_each(|_| scene.run_a_second());
+        let text: String = frame(&scene.view(2.0), 100).iter().map(|line| line.text() + "\n").collect();
+        assert_eq!(text, include_str!("golden/frame.txt"));
+    }
+
+    #[test]
+    fn a_frame_is_drawn_over_the_one_before_and_fits() {
+        let mut scene = Scene::new();
+        scene.run_a_second();
+        let mut live = Live::new(false);
+        for (columns, rows) in [(100, 40), (30, 40), (30, 5), (1, 1)] {
+            let before = live.drawn;
+            let frame = live.draw(&scene.view(1.0), columns, rows);
+            let up = format!("\r\x1b[{before}A");
+            assert_eq!(frame.starts_with(&up), before > 0, "{frame:?}");
+            let body = frame.trim_start_matches(&up).trim_end_matches("\x1b[J");
+            assert_eq!(body.matches('\n').count(), live.drawn);
+            assert!(live.drawn < rows, "the cursor has a row of its own");
+            for line in body.lines() {
+                assert!(line.trim_end_matches("\x1b[K").chars().count() <= columns, "{line:?}");
+            }
+        }
+    }
+}

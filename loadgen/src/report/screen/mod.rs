@@ -7,6 +7,8 @@
 
 mod live;
 mod plain;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::io::{self, IsTerminal};

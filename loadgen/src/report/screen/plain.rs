@@ -14,7 +14,7 @@ use super::View;
 pub(crate) struct Plain {
     since: Since,
     next_s: f64,
-    stage: Option<Stage>,
+    begun: bool,
 }
 
 /// What happened since the last line.
@@ -28,25 +28,34 @@ struct Since {
 
 impl Plain {
     pub fn new() -> Plain {
-        Plain { since: Since::default(), next_s: EVERY_S, stage: None }
+        Plain { since: Since::default(), next_s: EVERY_S, begun: false }
     }
 
     /// An interval is over.
     pub fn show(&mut self, view: &View<'_>) {
-        if self.stage.replace(view.stage) != Some(view.stage) && view.stage == Stage::Preload {
-            eprintln!("{}  {}", view.scenario.name, view.target);
+        for line in self.lines(view) {
+            // A closed standard error must not end the run.
+            let _ = writeln!(std::io::stderr(), "{line}");
         }
-        if !matches!(view.stage, Stage::Warmup | Stage::Measure | Stage::Drain) {
-            return;
+    }
+
+    /// The lines that are due.
+    fn lines(&mut self, view: &View<'_>) -> Vec<String> {
+        let mut lines = Vec::new();
+        if !self.begun {
+            self.begun = true;
+            lines.push(format!("{}  {}", view.scenario.name, view.target));
+        }
+        if !view.stage.has_operations() {
+            return lines;
         }
         self.since.add(view);
         if view.time_s + HALF_AN_INTERVAL_S >= self.next_s {
-            let line = self.since.line(view);
-            // A closed standard error must not end the run.
-            let _ = writeln!(std::io::stderr(), "{line}");
+            lines.push(self.since.line(view));
             self.since.reset();
-            self.next_s = (view.time_s / EVERY_S).round().max(0.0) * EVERY_S + EVERY_S;
+            self.next_s = (view.time_s / EVERY_S).round() * EVERY_S + EVERY_S;
         }
+        lines
     }
 }
 
@@ -97,3 +106,28 @@ const EVERY_S: f64 = 5.0;
 
 /// Intervals do not end on the second to the microsecond.
 const HALF_AN_INTERVAL_S: f64 = 0.5;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::screen::tests::Scene;
+
+    #[test]
+    fn a_line_comes_every_five_seconds_and_covers_them() {
+        let mut plain = Plain::new();
+        let mut lines = Vec::new();
+        let mut scene = Scene::new();
+        for second in 1..=11 {
+            scene.run_a_second();
+            lines.extend(plain.lines(&scene.view(f64::from(second) + 0.003)));
+        }
+        assert_eq!(
+            lines,
+            [
+                "made-up  simple 127.0.0.1:2121",
+                "t=5s done=500 rate=100.0/s p50=0.50ms p99=0.99ms failed=5 lag99=0.05ms",
+                "t=10s done=1,000 rate=100.0/s p50=0.50ms p99=0.99ms failed=10 lag99=0.05ms",
+            ]
+        );
+    }
+}
