@@ -1,16 +1,14 @@
-//! The `loadgen` program: the command line, and nothing else.
+//! The command `loadgen`.
 
 use std::process::ExitCode;
 
 use muxftp_loadgen::args::{self, Command};
-use muxftp_loadgen::check;
+use muxftp_loadgen::{check, embedded, run};
 
 fn main() -> ExitCode {
     match args::parse() {
-        Command::Check(arguments) => check::run(&arguments),
-        Command::Run(_) | Command::EmbeddedServer(_) => {
-            eprintln!("error: this build can only check scenarios");
-            ExitCode::from(3)
-        }
+        Command::Run(args) => run::run(&args).into(),
+        Command::Check(args) => check::run(&args),
+        Command::EmbeddedServer(args) => embedded::serve(&args).into(),
     }
 }

@@ -131,6 +131,8 @@ pub enum FailureKind {
     WrongContents,
     /// A listing without a name that had been acknowledged.
     WrongListing,
+    /// An acknowledged upload that was not there, or not the same, when it was read back after the run.
+    LostUpload,
     /// This machine: no descriptor, no port, no memory.
     Local,
 }
@@ -148,12 +150,16 @@ impl FailureKind {
             FailureKind::WrongLength => "wrong length",
             FailureKind::WrongContents => "wrong contents",
             FailureKind::WrongListing => "incomplete listing",
+            FailureKind::LostUpload => "upload lost",
             FailureKind::Local => "local error",
         }
     }
 
     /// Whether it counts as a failed verification (`verify.failures`).
     pub fn is_verification(self) -> bool {
-        matches!(self, FailureKind::WrongLength | FailureKind::WrongContents | FailureKind::WrongListing)
+        matches!(
+            self,
+            FailureKind::WrongLength | FailureKind::WrongContents | FailureKind::WrongListing | FailureKind::LostUpload
+        )
     }
 }

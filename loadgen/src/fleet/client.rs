@@ -1,0 +1,222 @@
+//! One active client: its session, its plan, and what it is doing.
+//!
+//! It must not know the other clients or the stages of a run; it is told what to do next and says how that ended.
+//!
+//! Invariant: it does one thing at a time, and each thing that was begun ends in [`Ended`] or by [`Client::stop`].
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use muxftp_client::driver::{Connection, Endpoint, Finished, OperationResult, Owners};
+use muxftp_proto::client::io::{Operation, Outcome};
+use muxftp_reactor::{Key, Reactor};
+
+use super::Owner;
+use super::names::KnownNames;
+use super::payload::{Payload, Verify};
+use crate::contents::{Content, Contents};
+use crate::plan::{ClientPlan, Planned, Work};
+
+/// What all clients of a run share.
+pub(super) struct Shared {
+    pub(super) endpoints: Vec<Endpoint>,
+    /// Put before every name: empty, or a directory with its slash.
+    pub(super) prefix: String,
+    pub(super) contents: Rc<Contents>,
+    pub(super) known: KnownNames,
+    pub(super) verify_contents: bool,
+    pub(super) verify_listings: bool,
+}
+
+/// What a client does.
+#[derive(Debug)]
+pub(super) enum Task {
+    /// An operation of the mix.
+    Planned { planned: Planned, due: Instant, taken: Instant, warmup: bool },
+    /// A file that must be in place before the clock starts.
+    Preload { name: Rc<str>, content: Content },
+    /// An upload that is read back after the run.
+    ReadBack { name: String, content: Content },
+    /// The session is ended, to make a new one.
+    Goodbye,
+}
+
+/// A task that has ended.
+pub(super) struct Ended {
+    pub(super) task: Task,
+    pub(super) finished: Finished<Payload>,
+    /// The control dialogue, for a failure's report.
+    pub(super) dialogue: Vec<u8>,
+}
+
+/// One active client.
+pub(super) struct Client {
+    index: usize,
+    pub(super) plan: ClientPlan,
+    connection: Option<Connection<Owner, Payload>>,
+    task: Option<Task>,
+    /// The next operation, while its time has not come.
+    pub(super) waiting: Option<(Planned, Instant)>,
+    /// A timer for due times and for the first connect.
+    pub(super) timer: Key,
+    operations_on_session: u64,
+    /// What the server has acknowledged of this client's uploads, latest version. Ordered, so that runs are alike.
+    pub(super) uploads: BTreeMap<String, Content>,
+    pub(super) sessions_lost: u64,
+}
+
+impl Client {
+    pub(super) fn new(index: usize, plan: ClientPlan, timer: Key) -> Client {
+        Client {
+            index,
+            plan,
+            connection: None,
+            task: None,
+            waiting: None,
+            timer,
+            operations_on_session: 0,
+            uploads: BTreeMap::new(),
+            sessions_lost: 0,
+        }
+    }
+
+    /// Makes a session, unless there is one.
+    pub(super) fn connect(&mut self, rx: &mut Reactor<Owner>, shared: &Shared) -> std::io::Result<()> {
+        if self.connection.as_ref().is_some_and(Connection::is_closed) {
+            self.connection = None;
+            self.sessions_lost += 1;
+        }
+        if self.connection.is_none() {
+            let endpoint = shared.endpoints[self.index % shared.endpoints.len()].clone();
+            let owners = Owners { control: Owner::Control(self.index), data: Owner::Data(self.index) };
+            self.connection = Some(Connection::open(rx, endpoint, owners)?);
+            self.operations_on_session = 0;
+        }
+        Ok(())
+    }
+
+    /// Begins a task. It may end at once: see [`Client::take_ended`].
+    pub(super) fn begin(&mut self, rx: &mut Reactor<Owner>, shared: &Shared, task: Task) -> std::io::Result<()> {
+        debug_assert!(self.task.is_none());
+        let (operation, body) = shared.translate(&task);
+        self.task = Some(task);
+        self.connect(rx, shared)?;
+        if let Some(connection) = &mut self.connection {
+            connection.start(rx, operation, body);
+        }
+        Ok(())
+    }
+
+    /// The task that has ended, once.
+    pub(super) fn take_ended(&mut self, rx: &mut Reactor<Owner>) -> Option<Ended> {
+        let connection = self.connection.as_mut()?;
+        let finished = connection.take_finished()?;
+        let dialogue = connection.dialogue().to_vec();
+        let task = self.task.take()?;
+        self.operations_on_session += 1;
+        if connection.is_closed() || matches!(task, Task::Goodbye) {
+            let asked_for =
+                matches!(task, Task::Goodbye) || matches!(finished.result, OperationResult::ConnectFailed(_));
+            self.sessions_lost += u64::from(!asked_for);
+            connection.abort(rx);
+            self.connection = None;
+        }
+        Some(Ended { task, finished, dialogue })
+    }
+
+    /// The task that could not even be begun.
+    pub(super) fn take_unbegun(&mut self) -> Option<Task> {
+        self.task.take()
+    }
+
+    pub(super) fn connection(&mut self) -> Option<&mut Connection<Owner, Payload>> {
+        self.connection.as_mut()
+    }
+
+    pub(super) fn is_connected(&self) -> bool {
+        self.connection.as_ref().is_some_and(Connection::is_connected)
+    }
+
+    /// Whether it is doing something.
+    pub(super) fn is_busy(&self) -> bool {
+        self.task.is_some()
+    }
+
+    /// The operation of the mix that is under way, and when it was due.
+    pub(super) fn under_way(&self) -> Option<(usize, Instant)> {
+        match &self.task {
+            Some(Task::Planned { planned, due, .. }) => Some((planned.operation, *due)),
+            _ => None,
+        }
+    }
+
+    /// Whether the session has had its number of operations.
+    pub(super) fn wants_new_session(&self, operations_per_session: Option<u64>) -> bool {
+        self.connection.is_some() && operations_per_session.is_some_and(|most| self.operations_on_session >= most)
+    }
+
+    /// Lets go of everything; what was under way is given up.
+    pub(super) fn stop(&mut self, rx: &mut Reactor<Owner>) {
+        if let Some(mut connection) = self.connection.take() {
+            connection.abort(rx);
+        }
+        self.task = None;
+        self.waiting = None;
+    }
+}
+
+impl Shared {
+    /// The server's name of a file of the scenario.
+    fn full_name(&self, name: &str) -> Vec<u8> {
+        format!("{}{name}", self.prefix).into_bytes()
+    }
+
+    fn translate(&self, task: &Task) -> (Operation, Payload) {
+        match task {
+            Task::Planned { planned, .. } => self.translate_work(&planned.work),
+            Task::Preload { name, content } => self.put(name, *content),
+            Task::ReadBack { name, content } => self.get(name, Some(*content)),
+            Task::Goodbye => (Operation::Quit, Payload::Discard),
+        }
+    }
+
+    fn translate_work(&self, work: &Work) -> (Operation, Payload) {
+        match work {
+            Work::Get { name, content } => self.get(name, content.filter(|_| self.verify_contents)),
+            Work::Put { name, content } => self.put(name, *content),
+            Work::List { path } => {
+                let full = self.full_name(path);
+                let directory = full.strip_suffix(b"/").unwrap_or(&full);
+                let path_on_server = (!directory.is_empty()).then(|| directory.to_vec());
+                let body = match self.verify_listings {
+                    true => Payload::Listing(self.known.check(path)),
+                    false => Payload::Discard,
+                };
+                (Operation::List { path: path_on_server }, body)
+            }
+        }
+    }
+
+    fn get(&self, name: &str, content: Option<Content>) -> (Operation, Payload) {
+        let body = match content {
+            Some(content) => Payload::Verify(Verify::new(&self.contents, content)),
+            None => Payload::Discard,
+        };
+        (Operation::Get { name: self.full_name(name) }, body)
+    }
+
+    fn put(&self, name: &str, content: Content) -> (Operation, Payload) {
+        let operation = Operation::Put { name: self.full_name(name), size: Some(content.size) };
+        (operation, Payload::Generate(Rc::clone(&self.contents), content))
+    }
+}
+
+/// Whether the server has acknowledged the operation.
+pub(super) fn is_complete(finished: &Finished<Payload>) -> bool {
+    matches!(finished.result, OperationResult::Ended(Outcome::Complete, _))
+}
+
+/// How long a client leaves a server alone that does not take its connection: a closed loop without think time would
+/// else try as fast as it can.
+pub(super) const RETRY_PAUSE: Duration = Duration::from_millis(100);
