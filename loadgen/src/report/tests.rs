@@ -55,7 +55,7 @@ fn made_up_run(recorder: &mut Recorder, at: impl Fn(u64) -> Instant) {
 
 fn get(n: u64) -> Sample {
     // The first of a hundred makes its session.
-    let connect = if n % 100 == 0 { 70_000 } else { 0 };
+    let connect = if n.is_multiple_of(100) { 70_000 } else { 0 };
     fixture::good(0, [n, connect, connect, 100_000, 50_000, 30_000 + n * 7, n * 1_000, 20_000], 4_096)
 }
 
