@@ -180,7 +180,7 @@ fn failures_break_the_run_and_leave_their_dialogue() {
     assert_eq!(summary.exit_code(), 1);
     assert_eq!(
         summary.failed_because,
-        ["1 of 2 thresholds broken", "1 verifications failed", "50 operations failed", "1 operations did not end"]
+        ["1 of 2 thresholds broken", "1 verification failed", "50 operations failed", "1 operation did not end"]
     );
     assert_eq!((summary.errors.len(), summary.errors[0].count), (1, 50));
     let directory = Path::new(&summary.directory);
