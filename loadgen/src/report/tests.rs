@@ -231,3 +231,20 @@ fn a_directory_that_cannot_be_written_stops_the_run_before_it_starts() {
     let error = start(config(out.path())).unwrap_err();
     assert!(error.to_string().contains(out.path().to_str().unwrap()), "{error}");
 }
+
+#[test]
+fn files_that_cannot_be_written_at_the_end_are_told_and_cost_no_figures() {
+    let out = tempfile::tempdir().unwrap();
+    let (mut recorder, handle) = start(config(out.path())).unwrap();
+    // No directory can be made where a file is.
+    fs::write(handle.directory().join("hgrm"), "").unwrap();
+    let zero = Instant::now();
+    made_up_run(&mut recorder, |seconds| zero + Duration::from_secs(seconds));
+    recorder.finish(zero + Duration::from_secs(4));
+    let summary = handle.end(EndOfRun::default());
+    assert_eq!((summary.exit_code(), summary.all.done), (0, 1_800));
+    let told = summary.notes.iter().filter(|note| note.contains("not written in full")).count();
+    assert_eq!(told, 4, "three files and how many more: {:?}", summary.notes);
+    let shown = fs::read_to_string(Path::new(&summary.directory).join("summary.txt")).unwrap();
+    assert!(shown.contains("get.response.hgrm: "), "{shown}");
+}

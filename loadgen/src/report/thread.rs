@@ -217,11 +217,13 @@ impl<'a> Reporter<'a> {
             Ok(svg) => self.directory.write("latency.svg", &svg),
             Err(error) => summary.notes.push(format!("no latency.svg: {error}")),
         }
-        summary.notes.extend(self.directory.problems().words());
-        let told = self.directory.problems().words().len();
+        let problems = self.directory.problems().words();
+        summary.notes.extend(problems.iter().cloned());
         self.directory.write("summary.json", &summary.to_json());
         self.directory.write("summary.txt", &text::plain(summary));
-        summary.notes.extend(self.directory.problems().words().split_off(told));
+        // The screen at least tells that the summary itself could not be written.
+        let more = self.directory.problems().words().into_iter().filter(|words| !problems.contains(words));
+        summary.notes.extend(more);
     }
 
     fn write_hgrm(&self, name: &str, set: &OperationSet) {
