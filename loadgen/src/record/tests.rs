@@ -18,7 +18,8 @@ fn pair(now: Instant) -> (Recorder, Reporter) {
 }
 
 impl Reporter {
-    /// The sets that have come.
+    /// The sets that have come, as boxes, since they are given back as such.
+    #[allow(clippy::vec_box)]
     fn sets(&self) -> Vec<Box<IntervalSet>> {
         self.messages
             .try_iter()

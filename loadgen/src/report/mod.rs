@@ -9,6 +9,7 @@
 //! at the end and does not stop the measurement; the files of a killed run hold all but its last interval.
 
 mod files;
+mod journal;
 mod outcome;
 mod screen;
 mod summary;
@@ -41,7 +42,8 @@ use crate::scenario::model::Scenario;
 
 use files::directory::ResultsDirectory;
 use files::environment::Environment;
-use thread::{RunFiles, Start};
+use journal::RunFiles;
+use thread::Start;
 
 /// What a run's report is made of, as far as it is known before the run.
 #[derive(Debug, Clone)]

@@ -224,17 +224,17 @@ impl Outcome<'_> {
         let mut reasons = Vec::new();
         let broken = thresholds.iter().filter(|threshold| !threshold.kept).count();
         if broken > 0 {
-            reasons.push(format!("{broken} of {} thresholds broken", thresholds.len()));
+            reasons.push(format!("{broken} of {} broken", numbers::things(thresholds.len() as u64, "threshold")));
         }
         if verification.failures > 0 {
-            reasons.push(format!("{} verifications failed", numbers::count(verification.failures)));
+            reasons.push(format!("{} failed", numbers::things(verification.failures, "verification")));
         }
         let failures = self.totals.failures.total();
         if failures > 0 {
-            reasons.push(format!("{} operations failed", numbers::count(failures)));
+            reasons.push(format!("{} failed", numbers::things(failures, "operation")));
         }
         if !self.end.unfinished.is_empty() && !self.end.interrupted {
-            reasons.push(format!("{} operations did not end", numbers::count(self.end.unfinished.len() as u64)));
+            reasons.push(format!("{} did not end", numbers::things(self.end.unfinished.len() as u64, "operation")));
         }
         if all.done == 0 {
             reasons.push("nothing was measured".to_owned());
@@ -278,9 +278,7 @@ pub(super) fn utc(at: SystemTime) -> String {
 
 /// The load model in words.
 pub(super) fn load_text(scenario: &Scenario) -> String {
-    let clients = scenario.clients.count;
-    let mut text =
-        format!("closed loop, {} client{}", numbers::count(clients as u64), if clients == 1 { "" } else { "s" });
+    let mut text = format!("closed loop, {}", numbers::things(scenario.clients.count as u64, "client"));
     if scenario.clients.idle > 0 {
         text += &format!(", {} idle", numbers::count(scenario.clients.idle as u64));
     }

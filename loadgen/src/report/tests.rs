@@ -55,7 +55,7 @@ fn made_up_run(recorder: &mut Recorder, at: impl Fn(u64) -> Instant) {
 
 fn get(n: u64) -> Sample {
     // The first of a hundred makes its session.
-    let connect = if n % 100 == 0 { 70_000 } else { 0 };
+    let connect = if n.is_multiple_of(100) { 70_000 } else { 0 };
     fixture::good(0, [n, connect, connect, 100_000, 50_000, 30_000 + n * 7, n * 1_000, 20_000], 4_096)
 }
 
@@ -180,7 +180,7 @@ fn failures_break_the_run_and_leave_their_dialogue() {
     assert_eq!(summary.exit_code(), 1);
     assert_eq!(
         summary.failed_because,
-        ["1 of 2 thresholds broken", "1 verifications failed", "50 operations failed", "1 operations did not end"]
+        ["1 of 2 thresholds broken", "1 verification failed", "50 operations failed", "1 operation did not end"]
     );
     assert_eq!((summary.errors.len(), summary.errors[0].count), (1, 50));
     let directory = Path::new(&summary.directory);
@@ -230,4 +230,21 @@ fn a_directory_that_cannot_be_written_stops_the_run_before_it_starts() {
     let out = tempfile::NamedTempFile::new().unwrap();
     let error = start(config(out.path())).unwrap_err();
     assert!(error.to_string().contains(out.path().to_str().unwrap()), "{error}");
+}
+
+#[test]
+fn files_that_cannot_be_written_at_the_end_are_told_and_cost_no_figures() {
+    let out = tempfile::tempdir().unwrap();
+    let (mut recorder, handle) = start(config(out.path())).unwrap();
+    // No directory can be made where a file is.
+    fs::write(handle.directory().join("hgrm"), "").unwrap();
+    let zero = Instant::now();
+    made_up_run(&mut recorder, |seconds| zero + Duration::from_secs(seconds));
+    recorder.finish(zero + Duration::from_secs(4));
+    let summary = handle.end(EndOfRun::default());
+    assert_eq!((summary.exit_code(), summary.all.done), (0, 1_800));
+    let told = summary.notes.iter().filter(|note| note.contains("not written in full")).count();
+    assert_eq!(told, 4, "three files and how many more: {:?}", summary.notes);
+    let shown = fs::read_to_string(Path::new(&summary.directory).join("summary.txt")).unwrap();
+    assert!(shown.contains("get.response.hgrm: "), "{shown}");
 }

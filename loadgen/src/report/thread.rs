@@ -5,27 +5,25 @@
 //! Invariants: each interval is added to the totals and written before its set is given back; nothing is kept of an
 //! interval but its sums and one point of each line of blocks.
 
-use std::io::Write;
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Instant, SystemTime};
 
 use hdrhistogram::serialization::V2DeflateSerializer;
 
 use crate::process::Process;
-use crate::record::{EndOfRun, IntervalSet, Measure, Message, OperationSet, Series, Stage};
+use crate::record::{EndOfRun, IntervalSet, Measure, Message, OperationSet, Stage};
 use crate::scenario::model::Scenario;
 
-use super::files::csv::{self, IntervalRow, When};
-use super::files::directory::{ResultsDirectory, RunFile};
+use super::files::directory::ResultsDirectory;
 use super::files::environment::cores_allowed;
-use super::files::hlog::{LatencyLog, Span};
-use super::files::{hgrm, plot};
+use super::files::{csv, hgrm, plot};
+use super::journal::{Journal, RunFiles, seconds};
 use super::outcome::{self, Outcome};
 use super::screen::{History, Progress, View};
 use super::summary::{Summary, ThresholdResult};
 use super::threshold::{self, Figures};
-use super::totals::{Timeline, Totals};
-use super::usage::{Usage, Watched};
+use super::totals::{Responses, Timeline, Totals};
+use super::usage::{Usages, Watched};
 use super::{ReportConfig, text};
 
 /// What the thread starts with.
@@ -40,62 +38,29 @@ pub(super) struct Start {
     pub give_back: Sender<Box<IntervalSet>>,
 }
 
-/// The files that are written as the run goes.
-#[derive(Debug)]
-pub(super) struct RunFiles {
-    latency: RunFile,
-    intervals: RunFile,
-    generator: RunFile,
-    server: Option<RunFile>,
-}
-
-impl RunFiles {
-    /// Makes them, with their heads.
-    ///
-    /// # Errors
-    /// When one cannot be made.
-    pub fn open(directory: &ResultsDirectory, server: bool) -> Result<RunFiles, super::FileError> {
-        let table = |name: &str, head: &str| {
-            let mut file = directory.open(name)?;
-            writeln!(file, "{head}").expect("a RunFile takes all bytes");
-            Ok(file)
-        };
-        Ok(RunFiles {
-            latency: directory.open("latency.hlog")?,
-            intervals: table("intervals.csv", csv::INTERVALS_HEAD)?,
-            generator: table("generator.csv", csv::GENERATOR_HEAD)?,
-            server: if server { Some(table("server.csv", csv::SERVER_HEAD)?) } else { None },
-        })
-    }
-}
-
 /// Runs the thread until the end of the run; `None` when the run went away without one.
 pub(super) fn run(start: Start) -> Option<Summary> {
-    let Start { config, directory, files, created, messages, give_back } = start;
-    let RunFiles { mut latency, mut intervals, mut generator, mut server } = files;
+    let Start { config, directory, mut files, created, messages, give_back } = start;
     let mut reporter = Reporter::new(&config, &directory, created);
     let mut serializer = V2DeflateSerializer::new();
-    // The log's times count from the start of the operations, which is known when they start.
-    let mut log = None;
-    let mut latency = Some(&mut latency);
-    let mut serializer = Some(&mut serializer);
+    // The journal's times count from the start of the operations, which is known when they start.
+    let mut parts = Some((&mut files, &mut serializer));
+    let mut journal: Option<Journal<'_>> = None;
     while let Ok(message) = messages.recv() {
         match message {
             Message::Stage(stage, at) => {
                 reporter.enter(stage, at);
-                if let (Some(file), Some(serializer)) = (latency.take_if(|_| stage.has_operations()), serializer.take())
+                if stage.has_operations()
+                    && let Some((files, serializer)) = parts.take()
                 {
-                    let base = reporter.time_of_day(at);
-                    let log_started = LatencyLog::begin(file, serializer, &log_comment(&config), base);
-                    log = Some(log_started.expect("a RunFile takes all bytes"));
+                    let zero = (at, reporter.time_of_day(at));
+                    journal = Some(Journal::begin(files, serializer, &config.scenario, zero));
                 }
             }
             Message::Interval(mut set) => {
                 reporter.take_in(&mut set);
-                if let Some(log) = log.as_mut().filter(|_| set.stage.has_operations()) {
-                    reporter.write_log(log, &set);
-                    reporter.write_intervals(&mut intervals, &set);
-                    reporter.write_processes(&mut generator, server.as_mut(), &set);
+                if let Some(journal) = journal.as_mut().filter(|_| set.stage.has_operations()) {
+                    journal.add(&set, &reporter.response, &reporter.usage);
                 }
                 reporter.show(&set);
                 set.reset();
@@ -106,10 +71,6 @@ pub(super) fn run(start: Start) -> Option<Summary> {
         }
     }
     None
-}
-
-fn log_comment(config: &ReportConfig) -> String {
-    format!("{}: values in ns; untagged: response of all good operations", config.scenario.name)
 }
 
 /// What the thread keeps.
@@ -123,11 +84,8 @@ struct Reporter<'a> {
     generator: Watched,
     server: Option<Watched>,
     /// What the processes used in the last interval.
-    usage: (Option<Usage>, Option<Usage>),
-    /// Response times of the last interval: one for each operation, and of all; warm-up included.
-    response: Vec<Series>,
-    all_response: Series,
-    tags: Tags,
+    usage: Usages,
+    response: Responses,
     history: History,
     progress: Progress,
     stage: Stage,
@@ -146,10 +104,8 @@ impl<'a> Reporter<'a> {
             totals: Totals::new(operations),
             generator: Watched::new(Process::own()),
             server: config.server_pid.map(|pid| Watched::new(Process::new(pid))),
-            usage: (None, None),
-            response: (0..operations).map(|_| Series::new()).collect(),
-            all_response: Series::new(),
-            tags: Tags::new(scenario),
+            usage: Usages::default(),
+            response: Responses::new(operations),
             history: History::default(),
             progress: Progress::new(config.screen),
             stage: Stage::Preload,
@@ -172,85 +128,12 @@ impl<'a> Reporter<'a> {
     /// Adds an interval to the totals and looks at the processes.
     fn take_in(&mut self, set: &mut IntervalSet) {
         self.totals.add(set);
-        self.all_response.reset();
-        for (index, response) in self.response.iter_mut().enumerate() {
-            response.reset();
-            for half in [&set.measured[index], &set.warmup[index]] {
-                if let Some(series) = half.series(Measure::Response) {
-                    response.add(series);
-                }
-            }
-            self.all_response.add(response);
-        }
-        self.usage = (self.generator.look(), self.server.as_mut().and_then(Watched::look));
+        self.response.take_in(set);
+        self.usage = Usages { generator: self.generator.look(), server: self.server.as_mut().and_then(Watched::look) };
         if set.stage.has_operations() && seconds(set) > 0.0 {
-            let rate = self.all_response.count() as f64 / seconds(set);
-            self.history.add(rate, self.all_response.percentile(99.0) as f64);
+            let rate = self.response.all.count() as f64 / seconds(set);
+            self.history.add(rate, self.response.all.percentile(99.0) as f64);
         }
-    }
-
-    fn write_log<W: Write>(&self, log: &mut LatencyLog<'_, W>, set: &IntervalSet) {
-        let start = set.from.saturating_duration_since(self.timeline.zero());
-        let span = Span { start, length: set.to.saturating_duration_since(set.from) };
-        let mut all = Series::new();
-        for operation in &set.measured {
-            if let Some(response) = operation.series(Measure::Response) {
-                all.add(response);
-            }
-        }
-        log.add(all.histogram(), span, None);
-        for (sets, tags) in [(&set.measured, &self.tags.measured), (&set.warmup, &self.tags.warmup)] {
-            for (operation, tags) in sets.iter().zip(tags) {
-                for (measure, tag) in Measure::all().zip(tags) {
-                    if let Some(series) = operation.series(measure) {
-                        log.add(series.histogram(), span, Some(tag));
-                    }
-                }
-            }
-        }
-        log.add(set.lag.histogram(), span, Some("generator.lag"));
-        log.add(set.turn.histogram(), span, Some("generator.turn"));
-    }
-
-    fn write_intervals(&self, out: &mut RunFile, set: &IntervalSet) {
-        let when = self.when(set);
-        let mut all = IntervalRow {
-            operation: "all",
-            offered: set.due.iter().sum(),
-            started: set.started.iter().sum(),
-            counts: Default::default(),
-            response: &self.all_response,
-            gauges: Some(set.gauges),
-        };
-        for (index, operation) in self.scenario.operations.iter().enumerate() {
-            let mut counts = set.measured[index].counts;
-            counts.add(&set.warmup[index].counts);
-            all.counts.add(&counts);
-            let row = IntervalRow {
-                operation: &operation.name,
-                offered: set.due[index],
-                started: set.started[index],
-                counts,
-                response: &self.response[index],
-                gauges: None,
-            };
-            csv::interval(out, when, &row).expect("a RunFile takes all bytes");
-        }
-        csv::interval(out, when, &all).expect("a RunFile takes all bytes");
-    }
-
-    fn write_processes(&self, generator: &mut RunFile, server: Option<&mut RunFile>, set: &IntervalSet) {
-        let when = self.when(set);
-        let (own, served) = &self.usage;
-        csv::generator(generator, when, set, own.as_ref()).expect("a RunFile takes all bytes");
-        if let (Some(out), Some(usage)) = (server, served) {
-            csv::server(out, when, usage).expect("a RunFile takes all bytes");
-        }
-    }
-
-    fn when(&self, set: &IntervalSet) -> When {
-        let time_s = set.from.saturating_duration_since(self.timeline.zero()).as_secs_f64();
-        When { time_s, length_s: seconds(set), stage: set.stage.word() }
     }
 
     fn show(&mut self, set: &IntervalSet) {
@@ -264,10 +147,10 @@ impl<'a> Reporter<'a> {
             totals: &self.totals,
             interval: set,
             interval_s: seconds(set),
-            response: &self.all_response,
+            response: &self.response.all,
             history: &self.history,
-            generator: self.usage.0,
-            server: self.usage.1,
+            generator: self.usage.generator,
+            server: self.usage.server,
             thresholds: &thresholds,
         };
         self.progress.show(&view);
@@ -334,11 +217,13 @@ impl<'a> Reporter<'a> {
             Ok(svg) => self.directory.write("latency.svg", &svg),
             Err(error) => summary.notes.push(format!("no latency.svg: {error}")),
         }
-        summary.notes.extend(self.directory.problems().words());
-        let told = self.directory.problems().words().len();
+        let problems = self.directory.problems().words();
+        summary.notes.extend(problems.iter().cloned());
         self.directory.write("summary.json", &summary.to_json());
         self.directory.write("summary.txt", &text::plain(summary));
-        summary.notes.extend(self.directory.problems().words().split_off(told));
+        // The screen at least tells that the summary itself could not be written.
+        let more = self.directory.problems().words().into_iter().filter(|words| !problems.contains(words));
+        summary.notes.extend(more);
     }
 
     fn write_hgrm(&self, name: &str, set: &OperationSet) {
@@ -375,24 +260,4 @@ impl<'a> Reporter<'a> {
         let subtitle = format!("{}, seed {}, {}", summary.load, summary.seed, summary.started);
         plot::draw(&title, &subtitle, &curves)
     }
-}
-
-/// The tags of the log, made once.
-struct Tags {
-    measured: Vec<Vec<String>>,
-    warmup: Vec<Vec<String>>,
-}
-
-impl Tags {
-    fn new(scenario: &Scenario) -> Tags {
-        let tags = |prefix: &str| {
-            let of = |name: &str| Measure::all().map(|measure| format!("{prefix}{name}.{}", measure.word())).collect();
-            scenario.operations.iter().map(|operation| of(&operation.name)).collect()
-        };
-        Tags { measured: tags(""), warmup: tags("warmup.") }
-    }
-}
-
-fn seconds(set: &IntervalSet) -> f64 {
-    set.to.saturating_duration_since(set.from).as_secs_f64()
 }

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::record::{FailureTable, Gauges, IntervalSet, OperationSet, Series, Stage};
+use crate::record::{FailureTable, Gauges, IntervalSet, Measure, OperationSet, Series, Stage};
 
 /// The sums of all intervals so far.
 #[derive(Debug)]
@@ -73,6 +73,35 @@ impl Totals {
     /// Operations finished, measured ones: good and failed.
     pub fn finished(&self) -> (u64, u64) {
         (self.all.counts.good, self.all.counts.failed)
+    }
+}
+
+/// Response times of one interval, warm-up included.
+#[derive(Debug)]
+pub(super) struct Responses {
+    /// Of each operation, by index.
+    pub each: Vec<Series>,
+    /// Of all.
+    pub all: Series,
+}
+
+impl Responses {
+    pub fn new(operations: usize) -> Responses {
+        Responses { each: (0..operations).map(|_| Series::new()).collect(), all: Series::new() }
+    }
+
+    /// Forgets the interval before and takes in this one.
+    pub fn take_in(&mut self, interval: &IntervalSet) {
+        self.all.reset();
+        for (index, response) in self.each.iter_mut().enumerate() {
+            response.reset();
+            for half in [&interval.measured[index], &interval.warmup[index]] {
+                if let Some(series) = half.series(Measure::Response) {
+                    response.add(series);
+                }
+            }
+            self.all.add(response);
+        }
     }
 }
 

@@ -30,6 +30,13 @@ pub(super) struct Usage {
     pub context_switches: u64,
 }
 
+/// One interval of both processes; `None` for one that is gone or was never seen.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Usages {
+    pub generator: Option<Usage>,
+    pub server: Option<Usage>,
+}
+
 /// The measured window of a watched process.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct WindowUsage {

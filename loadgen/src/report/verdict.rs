@@ -39,8 +39,8 @@ fn samples(evidence: &Evidence<'_>) -> Vec<(Trust, String)> {
     if done == 0 {
         reasons.push((Trust::Invalid, "no operation ended well in the measured window".to_owned()));
     } else if done < SAMPLES_FOR_P99 {
-        let done = numbers::count(done);
-        reasons.push((Trust::Doubtful, format!("only {done} operations: p99 needs {SAMPLES_FOR_P99}")));
+        let done = numbers::things(done, "operation");
+        reasons.push((Trust::Doubtful, format!("only {done}: p99 needs {SAMPLES_FOR_P99}")));
     }
     if evidence.window.measured_s < evidence.window.warmup_s {
         let measured = numbers::seconds(evidence.window.measured_s);
@@ -49,7 +49,7 @@ fn samples(evidence: &Evidence<'_>) -> Vec<(Trust, String)> {
     }
     let unrecordable = evidence.generator.unrecordable;
     if unrecordable > 0 {
-        let reason = format!("{} times above one hour are in no figure", numbers::count(unrecordable));
+        let reason = format!("{} above one hour left out of all figures", numbers::things(unrecordable, "time"));
         reasons.push((Trust::Invalid, reason));
     }
     reasons
@@ -59,12 +59,12 @@ fn sessions(generator: &GeneratorSummary) -> Vec<(Trust, String)> {
     let mut reasons = Vec::new();
     let (wanted, reached) = (generator.sessions_wanted, generator.sessions_reached);
     if reached < wanted {
-        let reason = format!("only {} of {} sessions were open", numbers::count(reached), numbers::count(wanted));
+        let reason = format!("only {} of {} open", numbers::count(reached), numbers::things(wanted, "session"));
         reasons.push((Trust::Invalid, reason));
     }
     if generator.sessions_lost > 0 {
-        let reason = format!("{} sessions were lost and made anew", numbers::count(generator.sessions_lost));
-        reasons.push((Trust::Doubtful, reason));
+        let lost = numbers::things(generator.sessions_lost, "session");
+        reasons.push((Trust::Doubtful, format!("{lost} lost and made anew")));
     }
     reasons
 }
@@ -163,7 +163,7 @@ mod tests {
             (|s| s.window.measured_s = 1.0, Trust::Doubtful, "less than the warm-up"),
             (|s| s.generator.unrecordable = 1, Trust::Invalid, "above one hour"),
             (|s| s.generator.sessions_reached = 2, Trust::Invalid, "only 2 of 3 sessions"),
-            (|s| s.generator.sessions_lost = 4, Trust::Doubtful, "4 sessions were lost"),
+            (|s| s.generator.sessions_lost = 4, Trust::Doubtful, "4 sessions lost"),
             (|s| set_p99(&mut s.generator.lag, 150_000), Trust::Doubtful, "0.15 ms late (p99), the median"),
             (|s| set_p99(&mut s.generator.turn, 1_500_000), Trust::Doubtful, "busy for 1.50 ms"),
             (|s| s.generator.cpu = Some(0.99), Trust::Doubtful, "CPU 99 %"),

@@ -118,10 +118,12 @@ impl Problems {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(FileError { path, source });
     }
 
-    /// All failures, in words.
+    /// The first failures and how many more there are, in words.
     pub fn words(&self) -> Vec<String> {
         let problems = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        problems.iter().map(|error| format!("not written in full: {error}")).collect()
+        let first = problems.iter().take(PROBLEMS_SHOWN).map(|error| format!("not written in full: {error}"));
+        let more = problems.len().saturating_sub(PROBLEMS_SHOWN);
+        first.chain((more > 0).then(|| format!("and {more} more files were not written in full"))).collect()
     }
 }
 
@@ -158,6 +160,9 @@ fn stamp(now: SystemTime) -> String {
     let seconds = utc.split('.').next().unwrap_or_default();
     format!("{}Z", seconds.replace(['-', ':'], ""))
 }
+
+/// A full disk fails all files alike.
+const PROBLEMS_SHOWN: usize = 3;
 
 #[cfg(test)]
 mod tests {

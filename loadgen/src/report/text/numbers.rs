@@ -17,6 +17,11 @@ pub(crate) fn count(n: u64) -> String {
     text
 }
 
+/// `1 session`, `4 sessions`.
+pub(crate) fn things(n: u64, thing: &str) -> String {
+    format!("{} {thing}{}", count(n), if n == 1 { "" } else { "s" })
+}
+
 /// `11,690.5`: always one decimal, so that columns line up.
 pub(crate) fn rate(per_second: f64) -> String {
     let tenths = (per_second * 10.0).round() as u64;
@@ -143,6 +148,7 @@ mod tests {
         for (n, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (233_809, "233,809"), (1_000_000, "1,000,000")] {
             assert_eq!(count(n), text);
         }
+        assert_eq!([things(1, "session"), things(1_000, "session")], ["1 session", "1,000 sessions"]);
         assert_eq!(rate(11_690.46), "11,690.5");
         assert_eq!(rate(0.96), "1.0");
     }
