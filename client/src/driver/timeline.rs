@@ -7,7 +7,7 @@ use std::time::Instant;
 pub struct Timeline {
     /// The operation was given to the connection.
     pub started: Option<Instant>,
-    /// The control connection was made. At or before `started` when it was there already.
+    /// The control connection was made; equal to `started` when it was there already.
     pub connected: Option<Instant>,
     /// The reply that names the data port was read.
     pub negotiated: Option<Instant>,

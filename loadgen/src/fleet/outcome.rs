@@ -15,11 +15,13 @@ use crate::scenario::Expect;
 /// Nanoseconds of each phase, indexed by `Phase as usize`. Where a mark is missing the operation ended: the rest of its
 /// time belongs to that phase.
 pub(super) fn phases(due: Instant, taken: Instant, timeline: &Timeline, completed: Instant) -> [u64; 8] {
+    // A session that was there already needs no connect.
+    let connected = if timeline.connected == timeline.started { Some(taken) } else { timeline.connected };
     // `simple` has no log-in: its phase ends where it begins.
     let marks = [
         Some(taken),
-        timeline.connected,
-        timeline.connected,
+        connected,
+        connected,
         timeline.negotiated,
         timeline.data_connected,
         timeline.first_byte,
@@ -181,6 +183,7 @@ mod tests {
         for reached in 0..=marks.len() {
             let mark = |number: usize| (number < reached).then(|| marks[number]);
             let timeline = Timeline {
+                started: Some(at(2)),
                 connected: mark(0),
                 negotiated: mark(1),
                 data_connected: mark(2),
