@@ -1,1 +1,11 @@
-//! server
+//! muxftpd as a library: everything that the binary does, so that tests and the load generator can embed it.
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+pub mod args;
+pub mod config;
+pub mod log;
+pub mod ports;
+pub mod process;
+pub mod start;
+pub mod storage;

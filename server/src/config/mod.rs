@@ -1,0 +1,133 @@
+//! The configuration, resolved: what the server runs with. No value here means "default".
+//!
+//! Three sources, the later wins: the defaults in this file, the TOML file (`file`), the command line
+//! (`crate::args`). They meet in `resolve`; `show` prints the result as a file that gives it again.
+
+mod file;
+mod problem;
+mod resolve;
+mod show;
+mod value;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use muxftp_proto::Dialect;
+use tracing::level_filters::LevelFilter;
+
+pub use problem::{ConfigErrors, Problem};
+pub use resolve::load;
+pub use value::{GuestAccess, ListenSpec, LogFormat, PortRange};
+pub(crate) use value::Words;
+
+/// Everything that can be configured, checked and complete.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The directory that is served; made at start if missing.
+    pub root: PathBuf,
+    /// The control listeners, at least one.
+    pub listen: Vec<Listen>,
+    /// The ports of data connections.
+    pub data_ports: PortRange,
+    /// What the guest may do.
+    pub guest: GuestAccess,
+    /// Bounds on what clients may take.
+    pub limits: Limits,
+    /// Bounds on waiting.
+    pub timeouts: Timeouts,
+    /// When an upload counts as stored.
+    pub durability: Durability,
+    /// The log.
+    pub log: Log,
+}
+
+/// A control listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listen {
+    /// What is spoken there.
+    pub dialect: Dialect,
+    /// Where; port 0 lets the system choose.
+    pub address: SocketAddr,
+}
+
+/// Bounds on what clients may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Sessions at once.
+    pub sessions: u32,
+    /// Sessions at once from one address.
+    pub sessions_per_address: u32,
+}
+
+/// Bounds on waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// From the reply that names the data port to the client's connection.
+    pub data_connect: Duration,
+    /// A data connection without any progress.
+    pub stall: Duration,
+    /// A session without a command and without a transfer.
+    pub idle: Duration,
+    /// What running transfers get to finish after SIGTERM or SIGINT.
+    pub shutdown: Duration,
+}
+
+/// When an upload counts as stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// When the kernel has it: a crash of the machine may lose the last seconds.
+    None,
+    /// When the disk has it: file and directory are flushed before the reply.
+    Fsync,
+}
+
+/// The log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Log {
+    /// The least important lines that are written.
+    pub level: LevelFilter,
+    /// Their form.
+    pub format: LogFormat,
+}
+
+/// The port of a dialect's default listener: above 1023, so that no privilege is needed.
+pub fn default_port(dialect: Dialect) -> u16 {
+    match dialect {
+        Dialect::Simple => 2021,
+    }
+}
+
+impl Config {
+    /// What `muxftpd` without arguments and without a file runs with.
+    pub fn defaults() -> Config {
+        let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let listen = |dialect| Listen { dialect, address: SocketAddr::new(loopback, default_port(dialect)) };
+        Config {
+            root: PathBuf::from("./server_files"),
+            listen: Dialect::ALL.map(listen).to_vec(),
+            data_ports: PortRange::new(20000, 21000).expect("20000 is not 0 and below 21000"),
+            guest: GuestAccess::ReadWrite,
+            limits: Limits { sessions: 10_000, sessions_per_address: 5_000 },
+            timeouts: Timeouts {
+                data_connect: Duration::from_secs(10),
+                stall: Duration::from_secs(60),
+                idle: Duration::from_secs(5 * 60),
+                shutdown: Duration::from_secs(10),
+            },
+            durability: Durability::None,
+            log: Log { level: LevelFilter::INFO, format: LogFormat::Text },
+        }
+    }
+
+    /// For a server inside another program: one listener per dialect on 127.0.0.1 at a port that the system chooses, and
+    /// no bound per address, since all clients come from one.
+    pub fn embedded(root: PathBuf, data_ports: PortRange) -> Config {
+        let mut config = Config { root, data_ports, ..Config::defaults() };
+        for listen in &mut config.listen {
+            listen.address.set_port(0);
+        }
+        config.limits.sessions_per_address = config.limits.sessions;
+        config
+    }
+}

@@ -1,0 +1,99 @@
+//! What is wrong with a configuration, with the place and the line: all problems at once.
+
+use std::fmt;
+use std::ops::Range;
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    place: Option<Place>,
+    message: String,
+}
+
+/// All that is wrong, in the order of the file; the flags' problems last. Never empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigErrors(Vec<Problem>);
+
+/// Where in a file, kept as text so that the file need not be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Place {
+    file: String,
+    /// Both from 1; the column counts characters.
+    line: usize,
+    column: usize,
+    line_text: String,
+    /// Characters to underline.
+    width: usize,
+}
+
+impl Problem {
+    /// A problem that is not in a file.
+    pub(super) fn new(message: impl Into<String>) -> Problem {
+        Problem { place: None, message: message.into() }
+    }
+
+    /// A problem at the bytes `span` of the file named `file` with the contents `text`.
+    pub(super) fn at(file: &str, text: &str, span: Range<usize>, message: impl Into<String>) -> Problem {
+        let start = text.floor_char_boundary(span.start);
+        let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+        let line_text = text[line_start..].lines().next().unwrap_or("");
+        let end = text.floor_char_boundary(span.end.clamp(start, line_start + line_text.len().max(start - line_start)));
+        let place = Place {
+            file: file.to_owned(),
+            line: text[..line_start].matches('\n').count() + 1,
+            column: text[line_start..start].chars().count() + 1,
+            line_text: line_text.to_owned(),
+            width: text[start..end].chars().count().max(1),
+        };
+        Problem { place: Some(place), message: message.into() }
+    }
+
+    /// Line and column, for the order of the report.
+    fn position(&self) -> (usize, usize) {
+        self.place.as_ref().map_or((usize::MAX, 0), |place| (place.line, place.column))
+    }
+}
+
+impl ConfigErrors {
+    /// `Ok` with `value` when there are no problems.
+    pub(super) fn unless_empty<T>(value: T, mut problems: Vec<Problem>) -> Result<T, ConfigErrors> {
+        if problems.is_empty() {
+            return Ok(value);
+        }
+        problems.sort_by_key(Problem::position);
+        Err(ConfigErrors(problems))
+    }
+
+    /// The problems.
+    pub fn problems(&self) -> &[Problem] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(place) = &self.place else {
+            return write!(f, "error: {}", self.message);
+        };
+        writeln!(f, "error: {}:{}:{}: {}", place.file, place.line, place.column, self.message)?;
+        let number = place.line.to_string();
+        // A tab would shift the marks.
+        writeln!(f, "  {number} | {}", place.line_text.replace('\t', " "))?;
+        let (gutter, indent) = (" ".repeat(number.len()), " ".repeat(place.column - 1));
+        write!(f, "  {gutter} | {indent}{}", "^".repeat(place.width))
+    }
+}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.0.iter().enumerate() {
+            if index > 0 {
+                writeln!(f)?;
+            }
+            write!(f, "{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigErrors {}
