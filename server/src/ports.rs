@@ -91,8 +91,7 @@ mod tests {
 
     #[test]
     fn the_start_is_not_always_the_same() {
-        let starts: std::collections::HashSet<u16> =
-            (0..64).filter_map(|_| ports(20000, 21000).take()).collect();
+        let starts: std::collections::HashSet<u16> = (0..64).filter_map(|_| ports(20000, 21000).take()).collect();
         assert!(starts.len() > 1, "64 lists over 1,001 ports all began at {starts:?}");
     }
 

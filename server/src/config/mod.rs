@@ -16,10 +16,11 @@ use std::time::Duration;
 use muxftp_proto::Dialect;
 use tracing::level_filters::LevelFilter;
 
+pub use crate::storage::Durability;
 pub use problem::{ConfigErrors, Problem};
 pub use resolve::load;
-pub use value::{GuestAccess, ListenSpec, LogFormat, PortRange};
 pub(crate) use value::Words;
+pub use value::{GuestAccess, ListenSpec, LogFormat, PortRange};
 
 /// Everything that can be configured, checked and complete.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,15 +72,6 @@ pub struct Timeouts {
     pub idle: Duration,
     /// What running transfers get to finish after SIGTERM or SIGINT.
     pub shutdown: Duration,
-}
-
-/// When an upload counts as stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Durability {
-    /// When the kernel has it: a crash of the machine may lose the last seconds.
-    None,
-    /// When the disk has it: file and directory are flushed before the reply.
-    Fsync,
 }
 
 /// The log.

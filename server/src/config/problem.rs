@@ -55,10 +55,10 @@ impl Problem {
 }
 
 impl ConfigErrors {
-    /// `Ok` with `value` when there are no problems.
-    pub(super) fn unless_empty<T>(value: T, mut problems: Vec<Problem>) -> Result<T, ConfigErrors> {
+    /// An error if there are problems.
+    pub(super) fn none_or(mut problems: Vec<Problem>) -> Result<(), ConfigErrors> {
         if problems.is_empty() {
-            return Ok(value);
+            return Ok(());
         }
         problems.sort_by_key(Problem::position);
         Err(ConfigErrors(problems))
@@ -67,6 +67,12 @@ impl ConfigErrors {
     /// The problems.
     pub fn problems(&self) -> &[Problem] {
         &self.0
+    }
+}
+
+impl From<Problem> for ConfigErrors {
+    fn from(problem: Problem) -> ConfigErrors {
+        ConfigErrors(vec![problem])
     }
 }
 

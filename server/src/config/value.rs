@@ -81,9 +81,9 @@ impl FromStr for PortRange {
     type Err = String;
 
     fn from_str(text: &str) -> Result<PortRange, String> {
-        let ends = text.split_once('-').and_then(|(first, last)| {
-            PortRange::new(first.trim().parse().ok()?, last.trim().parse().ok()?)
-        });
+        let ends = text
+            .split_once('-')
+            .and_then(|(first, last)| PortRange::new(first.trim().parse().ok()?, last.trim().parse().ok()?));
         ends.ok_or_else(|| format!("`{text}` is not a range of ports: write FIRST-LAST, such as 20000-21000"))
     }
 }
@@ -169,9 +169,7 @@ pub(super) fn resolve_address(text: &str, port_example: u16) -> Result<SocketAdd
     }
     let has_port = text.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
     if !has_port || text.matches(':').count() > 1 {
-        return Err(format!(
-            "`{text}` is not ADDR:PORT, such as 127.0.0.1:{port_example} or [::1]:{port_example}"
-        ));
+        return Err(format!("`{text}` is not ADDR:PORT, such as 127.0.0.1:{port_example} or [::1]:{port_example}"));
     }
     first_address(text.to_socket_addrs(), text)
 }
@@ -182,10 +180,7 @@ pub(super) fn resolve_host(host: &str, port: u16) -> Result<SocketAddr, String> 
     first_address((bare, port).to_socket_addrs(), host)
 }
 
-fn first_address(
-    found: std::io::Result<impl Iterator<Item = SocketAddr>>,
-    text: &str,
-) -> Result<SocketAddr, String> {
+fn first_address(found: std::io::Result<impl Iterator<Item = SocketAddr>>, text: &str) -> Result<SocketAddr, String> {
     match found.map(|mut addresses| addresses.next()) {
         Ok(Some(address)) => Ok(address),
         Ok(None) => Err(format!("`{text}` has no address")),
@@ -265,11 +260,9 @@ mod tests {
 
     #[test]
     fn addresses_are_literals_or_names() {
-        for (text, address) in [
-            ("127.0.0.1:21", "127.0.0.1:21"),
-            ("[::]:2021", "[::]:2021"),
-            ("localhost:2021", "localhost:2021"),
-        ] {
+        for (text, address) in
+            [("127.0.0.1:21", "127.0.0.1:21"), ("[::]:2021", "[::]:2021"), ("localhost:2021", "localhost:2021")]
+        {
             let found = resolve_address(text, 2021).unwrap();
             let expected = address.to_socket_addrs().unwrap().next().unwrap();
             assert_eq!(found, expected);
