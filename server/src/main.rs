@@ -1,1 +1,41 @@
-fn main() {}
+//! muxftpd: from the command line to the server, and from its end to an exit code.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+use muxftp_server::args::{Cli, Command};
+use muxftp_server::config::{self, Config};
+use muxftp_server::log;
+use muxftp_server::start::{self, Exit, StartError};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let config = match config::load(&cli.flags) {
+        Ok(config) => config,
+        Err(errors) => {
+            eprintln!("{errors}");
+            return Exit::Usage.into();
+        }
+    };
+    match cli.command {
+        Some(Command::CheckConfig) => check_config(&config),
+        None => serve(config).unwrap_or_else(|error| {
+            eprintln!("error: {error}");
+            Exit::CannotStart
+        }),
+    }
+    .into()
+}
+
+fn check_config(config: &Config) -> Exit {
+    // A reader that went away (`| head`) wants no more.
+    let _ = std::io::stdout().write_all(config.to_toml().as_bytes());
+    Exit::Ended
+}
+
+fn serve(mut config: Config) -> Result<Exit, StartError> {
+    let _log = log::init(config.log);
+    let _root = start::prepare(&mut config)?;
+    Ok(Exit::Ended)
+}

@@ -123,3 +123,16 @@ impl Config {
         config
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_embedded_server_takes_system_ports_on_this_machine() {
+        let config = Config::embedded(PathBuf::from("/tmp/x"), PortRange::new(30000, 30010).unwrap());
+        assert_eq!(config.listen.len(), Dialect::ALL.len());
+        assert!(config.listen.iter().all(|listen| listen.address.ip().is_loopback() && listen.address.port() == 0));
+        assert_eq!(config.limits.sessions_per_address, config.limits.sessions);
+    }
+}

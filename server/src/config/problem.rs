@@ -34,10 +34,11 @@ impl Problem {
 
     /// A problem at the bytes `span` of the file named `file` with the contents `text`.
     pub(super) fn at(file: &str, text: &str, span: Range<usize>, message: impl Into<String>) -> Problem {
-        let start = text.floor_char_boundary(span.start);
+        let start = character_start(text, span.start);
         let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
         let line_text = text[line_start..].lines().next().unwrap_or("");
-        let end = text.floor_char_boundary(span.end.clamp(start, line_start + line_text.len().max(start - line_start)));
+        // A problem of several lines is underlined on its first.
+        let end = character_start(text, span.end).clamp(start, start.max(line_start + line_text.len()));
         let place = Place {
             file: file.to_owned(),
             line: text[..line_start].matches('\n').count() + 1,
@@ -103,3 +104,41 @@ impl fmt::Display for ConfigErrors {
 }
 
 impl std::error::Error for ConfigErrors {}
+
+/// The start of the character that holds byte `at`.
+fn character_start(text: &str, at: usize) -> usize {
+    let mut start = at.min(text.len());
+    while !text.is_char_boundary(start) {
+        start -= 1;
+    }
+    start
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str, span: Range<usize>) -> String {
+        Problem::at("f", text, span, "m").to_string()
+    }
+
+    #[test]
+    fn the_place_is_shown_under_its_line() {
+        assert_eq!(shown("ab\ncd = 1\n", 3..5), "error: f:2:1: m\n  2 | cd = 1\n    | ^^");
+        assert_eq!(shown("ab\n", 2..2), "error: f:1:3: m\n  1 | ab\n    |   ^");
+        assert_eq!(shown("ab\n", 3..3), "error: f:2:1: m\n  2 | \n    | ^", "the end of the file");
+        assert_eq!(shown("", 0..0), "error: f:1:1: m\n  1 | \n    | ^");
+        assert_eq!(shown("a\nb\n", 0..4), "error: f:1:1: m\n  1 | a\n    | ^", "several lines");
+        assert_eq!(shown("\u{e9}x", 2..3), "error: f:1:2: m\n  1 | \u{e9}x\n    |  ^", "columns count characters");
+    }
+
+    #[test]
+    fn problems_stand_in_the_order_of_the_file() {
+        let problems =
+            [Problem::new("last"), Problem::at("f", "a\nb", 2..3, "second"), Problem::at("f", "a", 0..1, "first")];
+        let text = ConfigErrors::none_or(problems.to_vec()).unwrap_err().to_string();
+        let order = ["first", "second", "last"].map(|word| text.find(word).unwrap());
+        assert!(order.is_sorted(), "{text}");
+        assert_eq!(ConfigErrors::none_or(Vec::new()), Ok(()));
+    }
+}
