@@ -86,10 +86,12 @@ Examples:
   muxftpd check-config --config muxftpd.toml
       Show what the file and the flags come to.
 
-Settings: defaults, then the file, then the flags; the later wins. --host and --port change the default listener;
---listen, or [[listen]] in the file, replaces it.
+Settings: defaults, then the file, then the flags; the later wins.
+--host and --port change the default listener; --listen, or [[listen]] in the
+file, replaces it.
 
-Signals: SIGTERM and SIGINT let running transfers finish (10 s by default) and end; a second one ends at once.
+Signals: SIGTERM and SIGINT let running transfers finish (10 s by default) and
+end; a second one ends at once.
 
 Exit codes:
   0  ended as asked

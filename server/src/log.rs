@@ -6,7 +6,7 @@
 //!
 //! It must not fail: when nobody reads standard error any more, lines are lost and the server goes on.
 //!
-//! Invariant: the buffer never holds more than [`BUFFER_BYTES_MAX`] and one line.
+//! Invariant: the buffer never holds more than 64 KiB and one line.
 
 use std::fmt;
 use std::io::{self, Write};

@@ -23,11 +23,11 @@ fn write_until_error(upload: &mut Upload) -> Cause {
 
 /// The old file is whole, nothing else is there, and the next upload works.
 fn check_unharmed(root: &Root, dir: &std::path::Path, name: &VPath) {
-    assert_eq!(fs::read_to_string(dir.join("file")).unwrap(), "old");
-    assert_eq!(fs::read_dir(dir).unwrap().count(), 1, "no temporary remains");
-    let mut small = root.open_write(name, Some(3)).unwrap();
-    small.write(b"old").unwrap();
-    small.commit().unwrap();
+    assert_eq!(fs::read_to_string(dir.join("file")).expect("the directory works again"), "old");
+    assert_eq!(fs::read_dir(dir).expect("the directory works again").count(), 1, "no temporary remains");
+    let mut small = root.open_write(name, Some(3)).expect("the directory works again");
+    small.write(b"old").expect("the directory works again");
+    small.commit().expect("the directory works again");
 }
 
 #[test]
