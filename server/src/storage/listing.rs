@@ -248,7 +248,7 @@ const NAMES_MAX: usize = 32_768;
 /// The same bound in bytes, for long names.
 const ARENA_BYTES_MAX: usize = 1024 * 1024;
 
-/// Directory entries of one call, about half a millisecond: other sessions wait no longer.
+/// Directory entries of one call (and the rest of the last read): other sessions wait for it.
 const ENTRIES_PER_CALL: usize = 4096;
 
 /// Names put in order by one call, for the same reason.

