@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use muxftp_server::{Config, PortRange, Server};
+use muxftp_server::config::{LevelFilter, Log};
+use muxftp_server::{Config, PortRange, Server, log};
 use rustix::process::{Signal, getpid, kill_process};
 use serde::{Deserialize, Serialize};
 
@@ -119,8 +120,9 @@ pub fn serve(_args: &EmbeddedServerArgs) -> u8 {
 
 fn serve_root() -> Result<(), String> {
     let root = TemporaryRoot::new().map_err(|error| format!("no temporary directory: {error}"))?;
-    muxftp_server::log::start_quiet();
     let config = Config::embedded(root.path.clone(), data_ports());
+    // What goes wrong is told; a line per transfer would cost what is measured.
+    let _log = log::init(Log { level: LevelFilter::WARN, ..config.log });
     let mut server = Server::start(&config).map_err(|error| error.to_string())?;
     server.watch_signals().map_err(|error| error.to_string())?;
     let addresses = server.addresses().map_err(|error| error.to_string())?;

@@ -2,9 +2,11 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod args;
 pub mod config;
 pub mod log;
 mod ports;
+pub mod process;
 mod shell;
 pub mod start;
 pub mod storage;

@@ -1,4 +1,5 @@
-//! Why the server could not start, in words that name the remedy, and how the process ends.
+//! What comes before the first socket, why the server could not start (in words that name the remedy), and how the
+//! process ends.
 
 use std::fmt;
 use std::io;
@@ -6,8 +7,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use rustix::io::Errno;
+use tracing::{info, warn};
 
-use crate::config::Listen;
+use crate::config::{Config, Listen};
+use crate::process;
+use crate::storage::{Leftovers, Root};
 
 /// How the process ends. The numbers are documented in `muxftpd --help`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +24,31 @@ pub enum Exit {
     Usage = 2,
     /// A port, the root or the kernel refused at the start.
     CannotStart = 3,
+}
+
+/// Makes the process and the root ready, and fits the limits of `config` to what the system gives.
+///
+/// # Errors
+/// When the root cannot be served, or the system refuses a signal handler.
+pub fn prepare(config: &mut Config) -> Result<Root, StartError> {
+    let wanted = config.limits.sessions;
+    if let Some(descriptors) = process::fit_to_descriptors(&mut config.limits) {
+        let sessions = config.limits.sessions;
+        warn!("{descriptors} descriptors suffice for {sessions} sessions, not {wanted}; raise `ulimit -Hn` for more");
+    }
+    process::survive_file_size_limit()
+        .map_err(|error| StartError::System { what: "set a handler for SIGXFSZ", error })?;
+    let root = Root::open(&config.root, config.durability)
+        .map_err(|error| StartError::Root { path: config.root.clone(), error })?;
+    match root.leftovers() {
+        Leftovers::Swept { removed: 0, failed: 0 } => {}
+        Leftovers::Swept { removed, failed: 0 } => info!("{removed} unfinished uploads of an earlier run were removed"),
+        Leftovers::Swept { removed, failed } => warn!(
+            "{removed} unfinished uploads of an earlier run were removed; {failed} files or directories could not be"
+        ),
+        Leftovers::NotSwept => info!("another server has this root: unfinished uploads are left alone"),
+    }
+    Ok(root)
 }
 
 impl From<Exit> for ExitCode {

@@ -58,6 +58,17 @@ pub(crate) fn failed(operation: usize) -> Sample {
     Sample { result, ..good(operation, [0, 0, 0, 1_000_000, 0, 0, 0, 0], 0) }
 }
 
+/// An upload that was not there any more.
+pub(crate) fn lost_upload() -> FailureReport {
+    FailureReport {
+        kind: FailureKind::LostUpload,
+        phase: Phase::Negotiate,
+        code: Some(550),
+        text: "x: refused: no such file".to_owned(),
+        transcript: Vec::new(),
+    }
+}
+
 /// Records as the recorder does, without its channel.
 pub(crate) fn record(set: &mut IntervalSet, sample: &Sample) {
     set.record(sample);

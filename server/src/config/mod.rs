@@ -3,6 +3,10 @@
 //! Three sources, the later wins: the defaults in this file, the TOML file (`file`), the command line
 //! (`crate::args`). They meet in `resolve`; `show` prints the result as a file that gives it again.
 
+mod file;
+mod problem;
+mod resolve;
+mod show;
 mod value;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -10,9 +14,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use muxftp_proto::Dialect;
-use tracing::level_filters::LevelFilter;
+pub use tracing::level_filters::LevelFilter;
 
-pub use value::{GuestAccess, LogFormat, PortRange};
+pub use crate::storage::Durability;
+pub use problem::{ConfigErrors, Problem};
+pub use resolve::load;
+pub(crate) use value::Words;
+pub use value::{GuestAccess, ListenSpec, LogFormat, PortRange};
 
 /// Everything that can be configured, checked and complete.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,15 +74,6 @@ pub struct Timeouts {
     pub shutdown: Duration,
 }
 
-/// When an upload counts as stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Durability {
-    /// When the kernel has it: a crash of the machine may lose the last seconds.
-    None,
-    /// When the disk has it: file and directory are flushed before the reply.
-    Fsync,
-}
-
 /// The log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Log {
@@ -125,8 +124,15 @@ impl Config {
     }
 }
 
-impl std::fmt::Display for Listen {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}://{}", self.dialect, self.address)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_embedded_server_takes_system_ports_on_this_machine() {
+        let config = Config::embedded(PathBuf::from("/tmp/x"), PortRange::new(30000, 30010).unwrap());
+        assert_eq!(config.listen.len(), Dialect::ALL.len());
+        assert!(config.listen.iter().all(|listen| listen.address.ip().is_loopback() && listen.address.port() == 0));
+        assert_eq!(config.limits.sessions_per_address, config.limits.sessions);
     }
 }

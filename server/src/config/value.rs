@@ -1,46 +1,296 @@
-//! tmp
-#![allow(missing_docs)]
+//! The values of single settings, as both the file and the command line write them: one parser and one printer each.
+//!
+//! An error is a sentence part that says what would be right; the caller adds the place.
+
 use std::fmt;
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GuestAccess {
-    Off,
-    ReadOnly,
-    ReadWrite,
-}
-impl GuestAccess {
-    pub fn may_read(self) -> bool {
-        self != GuestAccess::Off
-    }
-    pub fn may_write(self) -> bool {
-        self == GuestAccess::ReadWrite
-    }
-}
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    Text,
-    Json,
-}
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+use std::time::Duration;
+
+use muxftp_proto::Dialect;
+use tracing::level_filters::LevelFilter;
+
+use super::{Durability, Listen, default_port};
+
+/// An inclusive range of ports, never with port 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PortRange {
     first: u16,
     last: u16,
 }
-impl PortRange {
-    pub fn new(first: u16, last: u16) -> Option<PortRange> {
-        (first > 0 && first <= last).then_some(PortRange { first, last })
+
+/// What a client without an account of its own may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GuestAccess {
+    /// Nothing.
+    Off,
+    /// Get and list.
+    ReadOnly,
+    /// Get, list and put.
+    ReadWrite,
+}
+
+impl GuestAccess {
+    /// Whether files and names may be read.
+    pub fn may_read(self) -> bool {
+        self != GuestAccess::Off
     }
+
+    /// Whether files may be written.
+    pub fn may_write(self) -> bool {
+        self == GuestAccess::ReadWrite
+    }
+}
+
+/// The form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One line for people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// A listener as written, before its address is looked up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenSpec {
+    /// What is spoken there.
+    pub dialect: Dialect,
+    /// `ADDR:PORT`; `ADDR` may be a name, and an IPv6 address stands in brackets.
+    pub address: String,
+}
+
+impl PortRange {
+    /// The ports from `first` to `last`; `None` when there are none or port 0 is among them.
+    pub fn new(first: u16, last: u16) -> Option<PortRange> {
+        (0 < first && first <= last).then_some(PortRange { first, last })
+    }
+
+    /// The lowest port.
     pub fn first(self) -> u16 {
         self.first
     }
-    pub fn iter(self) -> std::ops::RangeInclusive<u16> {
+
+    /// All ports, ascending.
+    pub fn iter(self) -> RangeInclusive<u16> {
         self.first..=self.last
     }
-    pub fn contains(self, p: u16) -> bool {
-        self.iter().contains(&p)
+
+    /// Whether `port` is one of them.
+    pub fn contains(self, port: u16) -> bool {
+        self.iter().contains(&port)
     }
 }
+
 impl fmt::Display for PortRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.first, self.last)
+    }
+}
+
+impl FromStr for PortRange {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<PortRange, String> {
+        let ends = text
+            .split_once('-')
+            .and_then(|(first, last)| PortRange::new(first.trim().parse().ok()?, last.trim().parse().ok()?));
+        ends.ok_or_else(|| format!("`{text}` is not a range of ports: write FIRST-LAST, such as 20000-21000"))
+    }
+}
+
+impl FromStr for ListenSpec {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<ListenSpec, String> {
+        let Some((word, address)) = text.split_once("://") else {
+            return Err(format!("`{text}` is not DIALECT://ADDR:PORT, such as simple://0.0.0.0:21"));
+        };
+        Ok(ListenSpec { dialect: parse_dialect(word)?, address: address.to_owned() })
+    }
+}
+
+impl ListenSpec {
+    /// Looks the address up; of a name with several addresses the first is taken.
+    pub(super) fn resolve(&self) -> Result<Listen, String> {
+        resolve_address(&self.address, default_port(self.dialect))
+            .map(|address| Listen { dialect: self.dialect, address })
+    }
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.dialect, self.address)
+    }
+}
+
+/// A set of words, each with its meaning: parsed, printed and suggested from one table.
+pub(crate) trait Words: Copy + PartialEq + 'static {
+    /// All words, in the order of the documentation.
+    const WORDS: &'static [(&'static str, Self)];
+
+    /// The word of a meaning.
+    fn word(self) -> &'static str {
+        let entry = Self::WORDS.iter().find(|(_, meaning)| *meaning == self);
+        entry.expect("every value of the type stands in WORDS").0
+    }
+
+    /// The meaning of a word.
+    fn parse(text: &str) -> Result<Self, String> {
+        match Self::WORDS.iter().find(|(word, _)| *word == text) {
+            Some((_, meaning)) => Ok(*meaning),
+            None => Err(wrong_word(text, Self::WORDS.iter().map(|(word, _)| *word))),
+        }
+    }
+}
+
+impl Words for GuestAccess {
+    const WORDS: &'static [(&'static str, GuestAccess)] =
+        &[("off", GuestAccess::Off), ("read-only", GuestAccess::ReadOnly), ("read-write", GuestAccess::ReadWrite)];
+}
+
+impl Words for LogFormat {
+    const WORDS: &'static [(&'static str, LogFormat)] = &[("text", LogFormat::Text), ("json", LogFormat::Json)];
+}
+
+impl Words for Durability {
+    const WORDS: &'static [(&'static str, Durability)] = &[("none", Durability::None), ("fsync", Durability::Fsync)];
+}
+
+impl Words for LevelFilter {
+    const WORDS: &'static [(&'static str, LevelFilter)] = &[
+        ("off", LevelFilter::OFF),
+        ("error", LevelFilter::ERROR),
+        ("warn", LevelFilter::WARN),
+        ("info", LevelFilter::INFO),
+        ("debug", LevelFilter::DEBUG),
+        ("trace", LevelFilter::TRACE),
+    ];
+}
+
+/// The dialect of a word.
+pub(super) fn parse_dialect(word: &str) -> Result<Dialect, String> {
+    word.parse().map_err(|_| wrong_word(word, Dialect::ALL.into_iter().map(Dialect::word)))
+}
+
+/// `ADDR:PORT` as a socket address; the first one when a name has several.
+pub(super) fn resolve_address(text: &str, port_example: u16) -> Result<SocketAddr, String> {
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    let has_port = text.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    if !has_port || text.matches(':').count() > 1 {
+        return Err(format!("`{text}` is not ADDR:PORT, such as 127.0.0.1:{port_example} or [::1]:{port_example}"));
+    }
+    first_address(text.to_socket_addrs(), text)
+}
+
+/// `ADDR` and a port as a socket address; an IPv6 address may stand in brackets.
+pub(super) fn resolve_host(host: &str, port: u16) -> Result<SocketAddr, String> {
+    let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+    first_address((bare, port).to_socket_addrs(), host)
+}
+
+fn first_address(found: std::io::Result<impl Iterator<Item = SocketAddr>>, text: &str) -> Result<SocketAddr, String> {
+    match found.map(|mut addresses| addresses.next()) {
+        Ok(Some(address)) => Ok(address),
+        Ok(None) => Err(format!("`{text}` has no address")),
+        Err(error) => Err(format!("`{text}` has no address: {error}")),
+    }
+}
+
+/// A time with its unit: `500ms`, `10s`, `5m`, `1h`; above zero, at most a day.
+pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = text.split_at(digits);
+    let unit_ms = DURATION_UNITS.iter().find(|(word, _)| *word == unit.trim()).map(|(_, ms)| *ms);
+    let ms = unit_ms.and_then(|unit_ms| number.parse::<u64>().ok()?.checked_mul(unit_ms));
+    match ms.map(Duration::from_millis) {
+        None => Err(format!("`{text}` is not a time: write a whole number and its unit, {DURATION_EXAMPLES}")),
+        Some(time) if time.is_zero() => Err("must be more than zero".to_owned()),
+        Some(time) if time > DURATION_MAX => Err(format!("`{text}` is more than a day")),
+        Some(time) => Ok(time),
+    }
+}
+
+/// The shortest text that [`parse_duration`] reads as `time` (in whole milliseconds).
+pub(super) fn show_duration(time: Duration) -> String {
+    let ms = u64::try_from(time.as_millis()).expect("a configured time is at most a day");
+    let (word, unit_ms) = DURATION_UNITS.iter().find(|(_, unit_ms)| ms % unit_ms == 0).expect("1 ms divides all");
+    format!("{}{word}", ms / unit_ms)
+}
+
+/// "`x` is not one of a, b, c", with the nearest when it is near.
+pub(super) fn wrong_word(text: &str, words: impl Iterator<Item = &'static str> + Clone) -> String {
+    let all = words.clone().collect::<Vec<_>>().join(", ");
+    format!("`{text}` is not one of {all}{}", did_you_mean(text, words))
+}
+
+/// `; did you mean "x"?` for the nearest word, or nothing when none is near.
+pub(super) fn did_you_mean(text: &str, words: impl Iterator<Item = &'static str>) -> String {
+    let scored = words.map(|word| (strsim::damerau_levenshtein(&text.to_lowercase(), word), word));
+    match scored.min() {
+        // A third of the letters may be wrong; beyond that a suggestion misleads more than it helps.
+        Some((distance, word)) if distance <= word.len().div_ceil(3) => format!("; did you mean `{word}`?"),
+        _ => String::new(),
+    }
+}
+
+/// Examples for a duration in error texts.
+pub(super) const DURATION_EXAMPLES: &str = "such as \"500ms\", \"10s\", \"5m\" or \"1h\"";
+
+/// Longest unit first, so that the printer finds the shortest text.
+const DURATION_UNITS: &[(&str, u64)] = &[("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+
+const DURATION_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_need_a_unit_and_print_as_they_parse() {
+        for (text, ms) in [("500ms", 500), ("10s", 10_000), ("5m", 300_000), ("1h", 3_600_000), ("1500ms", 1500)] {
+            let time = parse_duration(text).unwrap();
+            assert_eq!((time, show_duration(time).as_str()), (Duration::from_millis(ms), text));
+        }
+        assert_eq!(show_duration(Duration::from_secs(120)), "2m");
+        for wrong in ["", "10", "s", "-1s", "1.5s", "10 seconds", "0s", "25h", "99999999999999999999s"] {
+            assert!(parse_duration(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn port_ranges_never_hold_port_0() {
+        assert_eq!("20000-21000".parse(), Ok(PortRange { first: 20000, last: 21000 }));
+        assert_eq!("7-7".parse::<PortRange>().unwrap().iter().count(), 1);
+        for wrong in ["", "20000", "0-10", "5-4", "1-65536", "a-b"] {
+            assert!(wrong.parse::<PortRange>().is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_literals_or_names() {
+        for (text, address) in
+            [("127.0.0.1:21", "127.0.0.1:21"), ("[::]:2021", "[::]:2021"), ("localhost:2021", "localhost:2021")]
+        {
+            let found = resolve_address(text, 2021).unwrap();
+            let expected = address.to_socket_addrs().unwrap().next().unwrap();
+            assert_eq!(found, expected);
+        }
+        for wrong in ["", "127.0.0.1", "::1", "127.0.0.1:x", "localhost"] {
+            let error = resolve_address(wrong, 2021).unwrap_err();
+            assert!(error.contains("such as 127.0.0.1:2021"), "{wrong:?}: {error}");
+        }
+        assert_eq!(resolve_host("[::1]", 5).unwrap(), resolve_host("::1", 5).unwrap());
+    }
+
+    #[test]
+    fn a_near_miss_is_suggested_and_a_far_one_is_not() {
+        assert!(GuestAccess::parse("readonly").unwrap_err().ends_with("did you mean `read-only`?"));
+        assert_eq!(GuestAccess::parse("x").unwrap_err(), "`x` is not one of off, read-only, read-write");
+        assert!("smiple://[::]:1".parse::<ListenSpec>().unwrap_err().contains("did you mean `simple`?"));
+        assert_eq!(GuestAccess::ReadOnly.word(), "read-only");
     }
 }

@@ -17,7 +17,7 @@ use muxftp_reactor::pump::{self, PumpError, Step};
 use muxftp_reactor::{Job, Key, QueueFull, Reactor, listen};
 
 use super::{Owner, Shared, WorkDone};
-use crate::storage::{ListProgress, Listing, ReadFile, Upload, cause_of};
+use crate::storage::{self, ListProgress, Listing, ReadFile, Upload};
 
 /// The data side of one transfer.
 pub(super) struct DataPlane {
@@ -292,7 +292,7 @@ fn send_file(stream: &TcpStream, file: &std::fs::File, size: u64, sent: &mut u64
             Ok(Step::Blocked) => return Next::Wait,
             // Somebody on this machine has cut the file: what was promised cannot be sent.
             Ok(Step::End) => return Next::Failed(Cause::DiskError),
-            Err(PumpError::Source(error)) => return Next::Failed(cause_of(&error)),
+            Err(PumpError::Source(error)) => return Next::Failed(storage::cause_of(&error)),
             Err(PumpError::Sink(_)) => return Next::Failed(Cause::DataLost),
         }
     }
@@ -329,7 +329,7 @@ fn commit(upload: Upload, op: OperationId) -> Event {
 }
 
 fn is_shortage(error: &io::Error) -> bool {
-    matches!(cause_of(error), Cause::OutOfResources)
+    matches!(storage::cause_of(error), Cause::OutOfResources)
 }
 
 /// Strangers at a data port that are closed before other sessions have their turn.

@@ -25,11 +25,11 @@ use muxftp_reactor::listen::{self, Accept, Reserve};
 use muxftp_reactor::{Again, Clock, Handler, Key, Reactor, Readiness, Table, Waker, Workers};
 use rustix::process::Signal;
 
-use crate::config::{Config, Durability};
+use crate::config::Config;
 use crate::log;
 use crate::ports::DataPorts;
-use crate::start::StartError;
-use crate::storage::Root;
+use crate::start::{self, StartError};
+use crate::storage::{Durability, Root};
 use admission::Admission;
 use session::{Fate, Session};
 
@@ -115,9 +115,8 @@ impl Server {
     /// # Errors
     /// [`StartError`] says what could not be had, and what to do.
     pub fn start(config: &Config) -> Result<Server, StartError> {
-        let root = Root::open(&config.root, config.durability)
-            .map_err(|error| StartError::Root { path: config.root.clone(), error })?;
-        log::leftovers(root.leftovers());
+        let mut config = config.clone();
+        let root = start::prepare(&mut config)?;
         let mut rx =
             Reactor::new(Clock::Poll).map_err(|error| StartError::System { what: "set up the event loop", error })?;
         let workers = match config.durability {
@@ -134,6 +133,7 @@ impl Server {
             let key = rx.register(&mut socket, Owner::Listener(index)).map_err(bind)?;
             let dialect = listen.dialect;
             let farewell = farewell(dialect, Cause::OutOfResources);
+            log::listening(dialect, socket.local_addr().map_err(bind)?);
             listeners.push(Listener { dialect, socket, key, farewell });
         }
         let shell = Shell {
@@ -147,7 +147,7 @@ impl Server {
             },
             admission: Admission::new(config.limits.sessions as usize, config.limits.sessions_per_address as usize),
             reserve: Reserve::new(),
-            session_config: session_config(config),
+            session_config: session_config(&config),
             sessions_opened: 0,
             shutdown_timeout: config.timeouts.shutdown,
             state: State::Serving,
@@ -235,8 +235,7 @@ impl Handler<Owner> for Shell {
         }
     }
 
-    fn signal(&mut self, rx: &mut Reactor<Owner>, signal: i32) {
-        log::signal(signal, self.sessions.len());
+    fn signal(&mut self, rx: &mut Reactor<Owner>, _signal: i32) {
         self.stop(rx);
     }
 
@@ -303,7 +302,7 @@ impl Shell {
         let config = self.session_config;
         let key = self.sessions.insert(None);
         self.sessions_opened += 1;
-        let line = log::Session { session: self.sessions_opened, peer, dialect };
+        let line = log::Session { number: self.sessions_opened, peer, dialect };
         match Session::open(key, line, config, stream, rx) {
             Ok(session) => {
                 if let Some(place) = self.sessions.get_mut(key) {
@@ -320,6 +319,7 @@ impl Shell {
 
     /// The first time lets transfers finish, the second ends at once.
     fn stop(&mut self, rx: &mut Reactor<Owner>) {
+        log::ending(self.sessions.len(), self.state != State::Serving);
         match self.state {
             State::Serving => self.drain(rx),
             State::Draining | State::Ended => self.state = State::Ended,

@@ -1,192 +1,176 @@
-//! Files below one confined root.
+//! Files below one confined root: reading, listing, and uploads that are whole or not there.
 //!
-//! It must not know sockets, sessions or dialects. Every path goes to the kernel with `RESOLVE_BENEATH`, so that no link,
-//! whoever made it and whenever, leads out of the root.
+//! It must not know sessions, sockets or replies: it gets a [`VPath`] and gives a file or a [`Cause`]. Everything that a
+//! session does with files goes through [`Root`], so that another store can take its place.
 //!
-//! # Invariants
-//! - A name shows either the old contents or the whole new ones ([`Upload`]).
-//! - Names of unfinished uploads are neither listed nor opened.
-//! - Only regular files are read or written; opening never waits (a pipe without a writer).
+//! Invariants:
+//! - no path leads out of the root, whatever links it holds and however they change meanwhile: the kernel resolves each
+//!   one by `openat2` with `RESOLVE_BENEATH`;
+//! - a name is either the old file or the whole new one; what is on its way has a hidden name that no client can use;
+//! - nothing blocks on a pipe or a device: only regular files and directories are opened for clients.
 
-mod errno;
+mod beneath;
+mod cause;
 mod listing;
+mod names;
 mod sweep;
+#[cfg(test)]
+mod tests;
 mod upload;
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
 
 use muxftp_proto::{Cause, VPath};
-use rustix::fs::{CWD, FileType, FlockOperation, Mode, OFlags, ResolveFlags, flock, fstat, openat, openat2};
+use rustix::fs::{FileType, FlockOperation, Mode, OFlags, flock, fstat, fstatfs};
 use rustix::io::Errno;
 
-pub use errno::cause_of;
+use cause::cause;
+pub use cause::cause_of;
 pub use listing::{ListProgress, Listing};
+use names::TemporaryNames;
+pub use sweep::Leftovers;
 pub use upload::Upload;
 
-use crate::config::Durability;
-use errno::cause;
-
-/// One root directory. Held for as long as it is served.
+/// One confined directory. Several servers may have the same one.
 #[derive(Debug)]
 pub struct Root {
-    directory: OwnedFd,
+    dir: Arc<OwnedFd>,
     durability: Durability,
+    temporaries: TemporaryNames,
+    preallocates: bool,
     leftovers: Leftovers,
-    /// Differs from that of every other root that ever had uploads here.
-    instance: u64,
-    uploads: AtomicU64,
 }
 
-/// What became of uploads that a crash broke off.
+/// When an upload counts as stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Leftovers {
-    /// So many files were removed.
-    Swept(usize),
-    /// Another server uses this root, or the file system has no locks: nothing was touched.
-    NotSwept,
+pub enum Durability {
+    /// When the kernel has it: a crash of the machine may lose the last seconds.
+    None,
+    /// When the disk has it: file and directory are flushed before the upload is reported as stored.
+    Fsync,
 }
 
-/// A file that is to be sent.
+/// A file open for reading.
 #[derive(Debug)]
 pub struct ReadFile {
-    /// Open for reading, at its start.
+    /// The file, at its beginning.
     pub file: File,
-    /// Bytes when it was opened.
+    /// Its size in bytes when it was opened.
     pub size: u64,
 }
 
 impl Root {
-    /// Opens a root, and makes it if it is missing. Leftovers of uploads that a crash broke off are removed, unless
-    /// another server uses this root at the moment.
+    /// Opens the directory `path`, making it if it is missing, and removes what a crashed server left in it.
     ///
     /// # Errors
-    /// It cannot be made or opened, or the kernel cannot confine paths (Linux before 5.6).
+    /// Those of making and opening it, and of a kernel (or sandbox) without `openat2`.
     pub fn open(path: &Path, durability: Durability) -> io::Result<Root> {
         std::fs::create_dir_all(path)?;
-        let directory = openat(CWD, path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-        let (instance, uploads) = (rand::random(), AtomicU64::new(0));
-        let mut root = Root { directory, durability, leftovers: Leftovers::NotSwept, instance, uploads };
-        root.beneath(b".", OFlags::PATH | OFlags::DIRECTORY).map_err(|errno| match errno {
-            Errno::NOSYS | Errno::PERM => {
-                io::Error::other("this kernel refuses openat2, which confines paths: Linux 5.6 or newer is needed")
-            }
-            errno => errno.into(),
-        })?;
-        root.leftovers = root.sweep_when_alone()?;
-        Ok(root)
+        let dir = rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        beneath::probe(&dir)?;
+        let leftovers = sweep_if_alone(&dir);
+        let preallocates = fstatfs(&dir).is_ok_and(|fs| fs.f_type != TMPFS_MAGIC);
+        Ok(Root { dir: Arc::new(dir), durability, temporaries: TemporaryNames::new(), preallocates, leftovers })
     }
 
-    /// What the sweep at the start has done.
+    /// What [`Root::open`] found of crashed servers.
     pub fn leftovers(&self) -> Leftovers {
         self.leftovers
     }
 
-    /// Opens a file to send it.
+    /// Opens a file for reading.
     ///
     /// # Errors
-    /// For the peer.
+    /// [`Cause::IsDirectory`], [`Cause::NotRegular`], [`Cause::BadName`] for a hidden name, and those of the system.
     pub fn open_read(&self, path: &VPath) -> Result<ReadFile, Cause> {
-        refuse_hidden(path)?;
+        names::refuse_hidden(path)?;
+        // Non-blocking, because opening a pipe that nobody writes would stop the whole server.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let file = self.beneath(path.as_bytes(), flags).map_err(cause)?;
+        let file = beneath::open(&self.dir, path.as_bytes(), flags).map_err(cause)?;
         let stat = fstat(&file).map_err(cause)?;
         match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => {
-                let size = u64::try_from(stat.st_size).map_err(|_| Cause::DiskError)?;
-                Ok(ReadFile { file: file.into(), size })
-            }
-            FileType::Directory => Err(Cause::IsDirectory),
-            _ => Err(Cause::NotRegular),
+            FileType::RegularFile => {}
+            FileType::Directory => return Err(Cause::IsDirectory),
+            _ => return Err(Cause::NotRegular),
         }
+        Ok(ReadFile { file: File::from(file), size: u64::try_from(stat.st_size).unwrap_or(0) })
     }
 
     /// Opens a directory to list it.
     ///
     /// # Errors
-    /// For the peer.
+    /// [`Cause::NotDirectory`], [`Cause::BadName`] for a hidden name, and those of the system.
     pub fn open_list(&self, path: &VPath) -> Result<Listing, Cause> {
-        refuse_hidden(path)?;
-        let name = if path.is_root() { b"." } else { path.as_bytes() };
-        let directory = self.beneath(name, OFlags::RDONLY | OFlags::DIRECTORY).map_err(cause)?;
-        Ok(Listing::new(directory))
+        names::refuse_hidden(path)?;
+        let dir = beneath::open(&self.dir, path.as_bytes(), OFlags::RDONLY | OFlags::DIRECTORY).map_err(cause)?;
+        Ok(Listing::new(dir))
     }
 
-    /// Begins an upload. `declared`: its size in bytes, when it is known.
+    /// Begins an upload of `declared` bytes (when known) to the name `path`. The name is untouched until the commit.
     ///
     /// # Errors
-    /// For the peer.
+    /// What would make the commit fail and can be seen now: [`Cause::IsDirectory`], [`Cause::NotRegular`],
+    /// [`Cause::BadLink`], [`Cause::BadName`] for a hidden name, a missing directory, no space; and those of the system.
     pub fn open_write(&self, path: &VPath, declared: Option<u64>) -> Result<Upload, Cause> {
-        refuse_hidden(path)?;
-        let (directory, name) = path.split_last().ok_or(Cause::IsDirectory)?;
-        let parent = match directory {
-            b"" => None,
-            directory => Some(self.beneath(directory, OFlags::PATH | OFlags::DIRECTORY).map_err(cause)?),
+        names::refuse_hidden(path)?;
+        let (parent, name) = path.split_last().ok_or(Cause::IsDirectory)?;
+        let dir = match parent {
+            b"" => Arc::clone(&self.dir),
+            _ => Arc::new(beneath::open(&self.dir, parent, self.parent_flags()).map_err(cause)?),
         };
-        let number = self.uploads.fetch_add(1, Ordering::Relaxed);
-        let temporary = format!("{HIDDEN_PREFIX}{:016x}-{number}.part", self.instance);
-        let parent = match parent {
-            Some(parent) => parent,
-            // A descriptor of its own, so that an upload may be finished on another thread.
-            None => self.directory.try_clone().map_err(|error| cause_of(&error))?,
-        };
-        Upload::begin(parent, name.to_vec(), temporary, declared, self.durability)
+        self.refuse_target(path, &dir, name)?;
+        let reserve = declared.filter(|_| self.preallocates);
+        Upload::begin(dir, name, &self.temporaries, self.durability, declared, reserve)
     }
 
-    /// Opens a path that the kernel keeps below the root, whatever links lie on it.
-    fn beneath(&self, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-        for _ in 0..RACES_MAX {
-            match openat2(&self.directory, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve) {
-                // Something on the way was renamed meanwhile: the kernel cannot tell whether it still is beneath.
-                Err(Errno::AGAIN | Errno::INTR) => {}
-                result => return result,
-            }
-        }
-        Err(Errno::NOENT)
+    /// How the directory of an upload is opened: without the right to read it, unless it must be flushed.
+    fn parent_flags(&self) -> OFlags {
+        let access = match self.durability {
+            Durability::None => OFlags::PATH,
+            Durability::Fsync => OFlags::RDONLY,
+        };
+        access | OFlags::DIRECTORY
     }
 
-    /// The lock on the root is exclusive while it is swept and shared while it is served.
-    fn sweep_when_alone(&self) -> io::Result<Leftovers> {
-        match flock(&self.directory, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {
-                let removed = sweep::sweep(self.directory.as_fd())?;
-                flock(&self.directory, FlockOperation::LockShared)?;
-                Ok(Leftovers::Swept(removed))
-            }
-            Err(Errno::WOULDBLOCK) => {
-                flock(&self.directory, FlockOperation::LockShared)?;
-                Ok(Leftovers::NotSwept)
-            }
-            // A file system without locks is served all the same.
-            Err(_) => Ok(Leftovers::NotSwept),
+    /// An upload replaces a regular file or a link, and nothing else; a link only if it stays below the root.
+    fn refuse_target(&self, path: &VPath, dir: &OwnedFd, name: &[u8]) -> Result<(), Cause> {
+        let stat = match beneath::stat(dir, name) {
+            Err(Errno::NOENT) => return Ok(()),
+            other => other.map_err(cause)?,
+        };
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => Ok(()),
+            FileType::Directory => Err(Cause::IsDirectory),
+            FileType::Symlink => match beneath::open(&self.dir, path.as_bytes(), OFlags::PATH) {
+                Err(Errno::NOENT) => Ok(()),
+                Err(errno) => Err(cause(errno)),
+                Ok(file) => match FileType::from_raw_mode(fstat(&file).map_err(cause)?.st_mode) {
+                    FileType::Directory => Err(Cause::IsDirectory),
+                    _ => Ok(()),
+                },
+            },
+            _ => Err(Cause::NotRegular),
         }
     }
 }
 
-/// Refuses names that belong to unfinished uploads.
-fn refuse_hidden(path: &VPath) -> Result<(), Cause> {
-    if path.as_bytes().split(|&byte| byte == b'/').any(is_hidden) { Err(Cause::BadName) } else { Ok(()) }
+/// Takes the lock that says "a server lives here" and sweeps first if no other server has it.
+///
+/// The lock belongs to the descriptor: it goes with the process, however that ends.
+fn sweep_if_alone(dir: &OwnedFd) -> Leftovers {
+    let alone = flock(dir, FlockOperation::NonBlockingLockExclusive).is_ok();
+    let leftovers = if alone { sweep::sweep(dir) } else { Leftovers::NotSwept };
+    // Waits while another server sweeps. A file system without locks refuses; then nobody ever sweeps there.
+    match flock(dir, FlockOperation::LockShared) {
+        Ok(()) => leftovers,
+        Err(_) => Leftovers::NotSwept,
+    }
 }
 
-/// Whether a name may be that of an unfinished upload.
-fn is_hidden(name: &[u8]) -> bool {
-    name.starts_with(HIDDEN_PREFIX.as_bytes())
-}
-
-/// Where directories are read: a descriptor of its own, since reading moves its position.
-fn reopen(directory: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
-    openat(directory, c".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-}
-
-/// How the names of unfinished uploads begin.
-const HIDDEN_PREFIX: &str = ".muxftp-";
-
-/// Attempts against somebody who keeps renaming: each is a system call on the loop.
-const RACES_MAX: usize = 16;
-
-#[cfg(test)]
-mod tests;
+/// `f_type` of tmpfs (see `statfs(2)`). Its pages have no place on a disk, so reserving them early only
+/// costs time: a tenth of an upload of 256 MiB.
+const TMPFS_MAGIC: rustix::fs::FsWord = 0x0102_1994;

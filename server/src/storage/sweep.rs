@@ -1,51 +1,84 @@
-//! Removes what a crash left of unfinished uploads.
+//! Removes what a crashed server left: temporaries, in every directory of the root.
 //!
-//! Invariant: only regular files with the hidden prefix are removed, and no link is followed.
+//! It must run only when no other server lives on the root, since theirs look the same.
 
-use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, statat, unlinkat};
+use rustix::fs::{AtFlags, FileType, OFlags, RawDir, unlinkat};
+use rustix::io::Errno;
 
-use super::{is_hidden, reopen};
+use super::{beneath, names};
 
-/// Removes all leftovers at and below `root`; how many.
-pub(super) fn sweep(root: BorrowedFd<'_>) -> io::Result<usize> {
-    let mut removed = 0;
-    // Descriptors, not paths: nobody can move a directory under our feet. As many as the tree is deep at the most.
-    let mut open = vec![Dir::new(reopen(root)?)?];
-    while let Some(directory) = open.last_mut() {
-        let Some(entry) = directory.next() else {
-            open.pop();
-            continue;
-        };
-        let entry = entry?;
-        let name = entry.file_name();
-        let below = match kind(directory.fd()?, name, entry.file_type()) {
-            FileType::RegularFile if is_hidden(name.to_bytes()) => {
-                removed += usize::from(unlinkat(directory.fd()?, name, AtFlags::empty()).is_ok());
-                None
+/// What became of the temporaries of crashed servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leftovers {
+    /// All directories were looked at.
+    Swept {
+        /// Files removed.
+        removed: usize,
+        /// Directories that could not be read, and files that could not be removed.
+        failed: usize,
+    },
+    /// Nothing was touched: another server has this root, or its file system has no locks to tell.
+    NotSwept,
+}
+
+/// Goes through all directories below `root`; links are not followed.
+pub(super) fn sweep(root: &OwnedFd) -> Leftovers {
+    let (mut removed, mut failed) = (0, 0);
+    // Paths, not descriptors: a deep tree must not use up the descriptors.
+    let mut pending: Vec<Vec<u8>> = vec![Vec::new()];
+    while let Some(path) = pending.pop() {
+        match sweep_directory(root, &path, &mut pending) {
+            Ok(outcome) => {
+                removed += outcome.removed;
+                failed += outcome.failed;
             }
-            // A directory that may not be read holds no upload of ours.
-            FileType::Directory if !matches!(name.to_bytes(), b"." | b"..") => descend(directory.fd()?, name),
-            _ => None,
+            // Removed or replaced by somebody since it was seen.
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
+            Err(_) => failed += 1,
+        }
+    }
+    Leftovers::Swept { removed, failed }
+}
+
+#[derive(Default)]
+struct Outcome {
+    removed: usize,
+    failed: usize,
+}
+
+fn sweep_directory(root: &OwnedFd, path: &[u8], pending: &mut Vec<Vec<u8>>) -> Result<Outcome, Errno> {
+    let dir = beneath::open_without_links(root, path, OFlags::RDONLY | OFlags::DIRECTORY)?;
+    let mut outcome = Outcome::default();
+    let mut buffer = [const { MaybeUninit::<u8>::uninit() }; 16 * 1024];
+    let mut entries = RawDir::new(&dir, &mut buffer);
+    while let Some(entry) = entries.next() {
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        if matches!(name, b"." | b"..") {
+            continue;
+        }
+        let file_type = match entry.file_type() {
+            FileType::Unknown => match beneath::stat(&dir, name) {
+                Ok(stat) => FileType::from_raw_mode(stat.st_mode),
+                Err(_) => continue,
+            },
+            known => known,
         };
-        open.extend(below);
+        match file_type {
+            FileType::Directory => pending.push(join(path, name)),
+            FileType::RegularFile if names::is_temporary(name) => match unlinkat(&dir, name, AtFlags::empty()) {
+                Ok(()) => outcome.removed += 1,
+                Err(_) => outcome.failed += 1,
+            },
+            _ => {}
+        }
     }
-    Ok(removed)
+    Ok(outcome)
 }
 
-fn descend(parent: BorrowedFd<'_>, name: &std::ffi::CStr) -> Option<Dir> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let directory: OwnedFd = openat(parent, name, flags, Mode::empty()).ok()?;
-    Dir::new(directory).ok()
-}
-
-/// The kind of an entry; asked for where the directory does not say.
-fn kind(parent: BorrowedFd<'_>, name: &std::ffi::CStr, listed: FileType) -> FileType {
-    match listed {
-        FileType::Unknown => statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)
-            .map_or(FileType::Unknown, |stat| FileType::from_raw_mode(stat.st_mode)),
-        listed => listed,
-    }
+fn join(parent: &[u8], name: &[u8]) -> Vec<u8> {
+    if parent.is_empty() { name.to_vec() } else { [parent, b"/", name].concat() }
 }

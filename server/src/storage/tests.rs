@@ -1,192 +1,370 @@
-use std::os::unix::fs::symlink;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+//! The storage against a real directory.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tempfile::TempDir;
 
 use super::*;
-
-fn root(path: &Path) -> Root {
-    Root::open(path, Durability::None).unwrap()
-}
 
 fn path(name: &str) -> VPath {
     VPath::parse(name.as_bytes()).unwrap()
 }
 
-pub(super) fn open_directory(path: &Path) -> OwnedFd {
-    openat(CWD, path, OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()).unwrap()
+/// A root inside a directory, so that there is an outside: `<dir>/root` and `<dir>/secret`.
+fn root() -> (TempDir, Root) {
+    let dir = TempDir::new().unwrap();
+    fs::write(dir.path().join("secret"), "outside").unwrap();
+    let root = Root::open(&dir.path().join("root"), Durability::None).unwrap();
+    (dir, root)
 }
 
-fn read(root: &Root, name: &str) -> Result<Vec<u8>, Cause> {
-    let ReadFile { mut file, size } = root.open_read(&path(name))?;
-    let mut bytes = Vec::new();
-    io::Read::read_to_end(&mut file, &mut bytes).unwrap();
-    assert_eq!(bytes.len() as u64, size);
-    Ok(bytes)
+fn read(root: &Root, name: &str) -> Result<String, Cause> {
+    let mut opened = root.open_read(&path(name))?;
+    let mut text = String::new();
+    opened.file.read_to_string(&mut text).unwrap();
+    assert_eq!(opened.size, text.len() as u64);
+    Ok(text)
 }
 
-fn write(root: &Root, name: &str, bytes: &[u8]) -> Result<(), Cause> {
-    let mut upload = root.open_write(&path(name), Some(bytes.len() as u64))?;
-    upload.write(bytes)?;
+fn put(root: &Root, name: &str, text: &str) -> Result<(), Cause> {
+    let mut upload = root.open_write(&path(name), Some(text.len() as u64))?;
+    upload.write(text.as_bytes())?;
     upload.commit()
 }
 
-fn names(path: &Path) -> Vec<String> {
-    let mut names: Vec<_> = std::fs::read_dir(path)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
-        .collect();
-    names.sort();
-    names
-}
-
-#[test]
-fn the_old_file_stays_until_the_new_one_is_whole() {
-    let dir = tempfile::tempdir().unwrap();
-    for durability in [Durability::None, Durability::Fsync] {
-        let root = Root::open(dir.path(), durability).unwrap();
-        std::fs::write(dir.path().join("f"), b"old").unwrap();
-        let mut upload = root.open_write(&path("f"), None).unwrap();
-        upload.write(b"new").unwrap();
-        assert_eq!(read(&root, "f"), Ok(b"old".to_vec()));
-        upload.commit().unwrap();
-        assert_eq!(read(&root, "f"), Ok(b"new".to_vec()));
-        drop(root.open_write(&path("f"), Some(1 << 20)).unwrap());
-        assert_eq!(read(&root, "f"), Ok(b"new".to_vec()));
-        assert_eq!(names(dir.path()), ["f"]);
+fn list(listing: &mut Listing) -> Vec<Vec<u8>> {
+    let mut all = Vec::new();
+    loop {
+        let mut out = Vec::new();
+        let progress = listing.fill(&mut out, 1000, b"\n").unwrap();
+        assert!(out.len() < 1000 + 257, "a call went {} bytes over its bound", out.len() - 1000);
+        all.extend_from_slice(&out);
+        if progress == ListProgress::End {
+            return all.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).map(<[u8]>::to_vec).collect();
+        }
     }
 }
 
+fn list_names(root: &Root, name: &str) -> Vec<String> {
+    let lines = list(&mut root.open_list(&path(name)).unwrap());
+    lines.into_iter().map(|line| String::from_utf8(line).unwrap()).collect()
+}
+
+/// All names in a directory, hidden ones too.
+fn on_disk(dir: &Path) -> BTreeSet<String> {
+    fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
 #[test]
-fn names_of_all_kinds_are_kept_as_they_are() {
-    let dir = tempfile::tempdir().unwrap();
-    let root = root(dir.path());
-    std::fs::create_dir_all(dir.path().join("a/b")).unwrap();
-    for name in ["with spaces", "gr\u{fc}n", "-dash", ".dot", "a/b/deep", "...", "a\\b"] {
-        write(&root, name, name.as_bytes()).unwrap();
-        assert_eq!(read(&root, name), Ok(name.as_bytes().to_vec()));
+fn what_is_put_can_be_read_and_listed() {
+    let (dir, root) = root();
+    fs::create_dir(dir.path().join("root/sub")).unwrap();
+    for name in ["notes.txt", "my notes.txt", "gr\u{fc}n", "sub/deep.txt", "-rf"] {
+        put(&root, name, name).unwrap();
+        assert_eq!(read(&root, name).unwrap(), name);
     }
-    let odd = VPath::parse(b"not utf-8 \xff\xfe").unwrap();
-    root.open_write(&odd, None).unwrap().commit().unwrap();
-    assert_eq!(root.open_read(&odd).unwrap().size, 0);
+    assert_eq!(list_names(&root, ""), ["-rf", "gr\u{fc}n", "my notes.txt", "notes.txt", "sub/"]);
+    assert_eq!(list_names(&root, "sub"), ["deep.txt"]);
 }
 
 #[test]
-fn what_cannot_be_done_has_its_cause() {
-    let dir = tempfile::tempdir().unwrap();
-    let root = root(dir.path());
-    std::fs::create_dir(dir.path().join("dir")).unwrap();
-    std::fs::write(dir.path().join("file"), b"x").unwrap();
-    rustix::fs::mknodat(CWD, dir.path().join("pipe"), FileType::Fifo, Mode::from_raw_mode(0o666), 0).unwrap();
-    let listing = |name| root.open_list(&path(name)).map(drop);
-    assert_eq!(read(&root, "nope"), Err(Cause::NotFound));
-    assert_eq!(read(&root, "dir"), Err(Cause::IsDirectory));
-    assert_eq!(read(&root, "pipe"), Err(Cause::NotRegular));
-    assert_eq!(read(&root, "file/x"), Err(Cause::NotDirectory));
-    assert_eq!(write(&root, "dir", b""), Err(Cause::IsDirectory));
-    assert_eq!(write(&root, "nodir/x", b""), Err(Cause::NotFound));
-    assert_eq!(write(&root, "file/x", b""), Err(Cause::NotDirectory));
-    assert_eq!(listing("file"), Err(Cause::NotDirectory));
-    assert_eq!(listing("nope"), Err(Cause::NotFound));
-    assert_eq!(read(&root, ".muxftp-x.part"), Err(Cause::BadName));
-    assert_eq!(write(&root, "dir/.muxftp-x.part", b""), Err(Cause::BadName));
-    assert_eq!(names(dir.path()), ["dir", "file", "pipe"]);
+fn names_that_are_not_utf8_work_and_names_the_wire_cannot_carry_are_left_out() {
+    let (dir, root) = root();
+    let raw = b"caf\xe9";
+    let mut upload = root.open_write(&VPath::parse(raw).unwrap(), None).unwrap();
+    upload.write(b"x").unwrap();
+    upload.commit().unwrap();
+    assert!(dir.path().join("root").join(OsStr::from_bytes(raw)).exists());
+    fs::write(dir.path().join("root/two\nlines"), "").unwrap();
+    fs::write(dir.path().join("root/two\rlines"), "").unwrap();
+    assert_eq!(list(&mut root.open_list(&VPath::root()).unwrap()), [raw.to_vec()]);
 }
 
 #[test]
-fn links_may_lead_about_inside_but_not_out() {
-    let outside = tempfile::tempdir().unwrap();
-    std::fs::write(outside.path().join("secret"), b"secret").unwrap();
-    let dir = tempfile::tempdir().unwrap();
-    let root = root(dir.path());
-    std::fs::create_dir(dir.path().join("sub")).unwrap();
-    std::fs::write(dir.path().join("sub/inside"), b"inside").unwrap();
-    let link = |target: &Path, name: &str| symlink(target, dir.path().join(name)).unwrap();
-    link(&outside.path().join("secret"), "absolute");
-    link(outside.path(), "out");
-    link(Path::new("../../../../../../../etc/passwd"), "up");
-    link(Path::new("/proc/self/root"), "magic");
-    link(Path::new("sub/inside"), "in");
-    link(Path::new("loop"), "loop");
-    assert_eq!(read(&root, "in"), Ok(b"inside".to_vec()));
-    for name in ["absolute", "out/secret", "up", "magic/etc/passwd", "loop"] {
-        assert_eq!(read(&root, name), Err(Cause::BadLink), "{name}");
+fn wrong_kinds_and_missing_names_have_their_causes() {
+    let (dir, root) = root();
+    let base = dir.path().join("root");
+    fs::create_dir(base.join("dir")).unwrap();
+    fs::write(base.join("file"), "x").unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, base.join("pipe"), Mode::from_raw_mode(0o666)).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(base.join("socket")).unwrap();
+
+    for (name, cause) in [
+        ("nope", Cause::NotFound),
+        ("nope/deep", Cause::NotFound),
+        ("", Cause::IsDirectory),
+        ("dir", Cause::IsDirectory),
+        ("file/deep", Cause::NotDirectory),
+        ("pipe", Cause::NotRegular),
+        ("socket", Cause::NotRegular),
+        (".muxftp-x", Cause::BadName),
+    ] {
+        assert_eq!(root.open_read(&path(name)).unwrap_err(), cause, "read {name}");
     }
-    assert_eq!(write(&root, "out/new", b"x"), Err(Cause::BadLink));
-    assert_eq!(root.open_list(&path("out")).map(drop), Err(Cause::BadLink));
-    // The link itself is replaced, not what it points to.
-    write(&root, "absolute", b"mine").unwrap();
-    assert_eq!(std::fs::read(outside.path().join("secret")).unwrap(), b"secret");
-    assert_eq!(names(outside.path()), ["secret"]);
+    for (name, cause) in [
+        ("nope/deep", Cause::NotFound),
+        ("", Cause::IsDirectory),
+        ("dir", Cause::IsDirectory),
+        ("file/deep", Cause::NotDirectory),
+        ("pipe", Cause::NotRegular),
+        ("socket", Cause::NotRegular),
+        ("dir/.muxftp-x", Cause::BadName),
+    ] {
+        assert_eq!(root.open_write(&path(name), None).unwrap_err(), cause, "write {name}");
+    }
+    for (name, cause) in [("nope", Cause::NotFound), ("file", Cause::NotDirectory), (".muxftp-x", Cause::BadName)] {
+        assert_eq!(root.open_list(&path(name)).unwrap_err(), cause, "list {name}");
+    }
+    assert_eq!(on_disk(&base), BTreeSet::from(["dir", "file", "pipe", "socket"].map(String::from)));
 }
 
 #[test]
-fn a_link_that_is_swapped_all_the_time_never_leads_out() {
-    let outside = tempfile::tempdir().unwrap();
-    std::fs::write(outside.path().join("f"), b"outside").unwrap();
-    let dir = tempfile::tempdir().unwrap();
-    let root = root(dir.path());
-    std::fs::create_dir(dir.path().join("real")).unwrap();
-    std::fs::write(dir.path().join("real/f"), b"inside").unwrap();
-    symlink(outside.path(), dir.path().join("evil")).unwrap();
-    symlink("real", dir.path().join("way")).unwrap();
-    let stop = Arc::new(AtomicBool::new(false));
-    let swapper = {
-        let (stop, dir, outside) = (Arc::clone(&stop), dir.path().to_owned(), outside.path().to_owned());
-        std::thread::spawn(move || {
-            let mut swaps = 0;
-            while !stop.load(Ordering::Relaxed) {
-                for target in [outside.as_path(), Path::new("real")] {
-                    let _ = std::fs::remove_file(dir.join("next"));
-                    symlink(target, dir.join("next")).unwrap();
-                    std::fs::rename(dir.join("next"), dir.join("way")).unwrap();
-                    swaps += 1;
+fn links_inside_work_and_links_that_lead_out_do_not() {
+    let (dir, root) = root();
+    let base = dir.path().join("root");
+    fs::create_dir(base.join("sub")).unwrap();
+    fs::write(base.join("sub/file"), "inside").unwrap();
+    symlink("sub/file", base.join("in")).unwrap();
+    symlink("../sub/file", base.join("sub/in_by_parent")).unwrap();
+    symlink("sub", base.join("dir_in")).unwrap();
+    for name in ["in", "sub/in_by_parent", "dir_in/file"] {
+        assert_eq!(read(&root, name).unwrap(), "inside", "{name}");
+    }
+    assert_eq!(list_names(&root, "dir_in"), ["file", "in_by_parent"]);
+
+    symlink(dir.path().join("secret"), base.join("out_absolute")).unwrap();
+    symlink("../secret", base.join("out_relative")).unwrap();
+    symlink("..", base.join("dir_out")).unwrap();
+    symlink("/proc/self/root", base.join("magic")).unwrap();
+    symlink("loop", base.join("loop")).unwrap();
+    for name in ["out_absolute", "out_relative", "dir_out/secret", "magic/etc/passwd", "loop"] {
+        assert_eq!(root.open_read(&path(name)).unwrap_err(), Cause::BadLink, "read {name}");
+        assert_eq!(root.open_write(&path(name), None).unwrap_err(), Cause::BadLink, "write {name}");
+    }
+    assert_eq!(root.open_list(&path("dir_out")).unwrap_err(), Cause::BadLink);
+    assert_eq!(root.open_write(&path("dir_in"), None).unwrap_err(), Cause::IsDirectory);
+
+    put(&root, "in", "replaced").unwrap();
+    assert_eq!(read(&root, "in").unwrap(), "replaced");
+    assert_eq!(read(&root, "sub/file").unwrap(), "inside", "the link was replaced, not what it led to");
+    assert_eq!(fs::read_to_string(dir.path().join("secret")).unwrap(), "outside");
+}
+
+#[test]
+fn a_link_that_is_swapped_meanwhile_never_leads_out() {
+    let (dir, root) = root();
+    let base = dir.path().join("root");
+    fs::create_dir(base.join("in")).unwrap();
+    fs::write(base.join("in/secret"), "inside").unwrap();
+    symlink("in", base.join("door")).unwrap();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let _stop = SetOnDrop(&done);
+        let swapper = scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                for target in ["..", "in"] {
+                    symlink(target, base.join("next")).unwrap();
+                    fs::rename(base.join("next"), base.join("door")).unwrap();
                 }
             }
-            swaps
-        })
-    };
-    let mut insides = 0;
-    for _ in 0..20_000 {
-        match read(&root, "way/f") {
-            Ok(bytes) => {
-                assert_eq!(bytes, b"inside");
-                insides += 1;
+        });
+        let (mut inside, mut refused) = (0, 0);
+        while inside < 1_000 || refused < 1_000 {
+            match read(&root, "door/secret") {
+                Ok(text) => {
+                    assert_eq!(text, "inside");
+                    inside += 1;
+                }
+                Err(cause) => {
+                    assert!(matches!(cause, Cause::BadLink | Cause::OutOfResources), "{cause:?}");
+                    refused += 1;
+                }
             }
-            Err(cause) => assert!(matches!(cause, Cause::BadLink | Cause::NotFound), "{cause:?}"),
+            assert!(!swapper.is_finished(), "the link is not swapped any more");
         }
-        let _ = write(&root, "way/new", b"x");
+    });
+}
+
+/// Ends the other thread, also when this one fails.
+struct SetOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
-    stop.store(true, Ordering::Relaxed);
-    assert!(swapper.join().unwrap() > 0 && insides > 0);
-    assert_eq!(names(outside.path()), ["f"]);
 }
 
 #[test]
-fn leftovers_are_swept_when_no_other_server_is_there() {
-    let dir = tempfile::tempdir().unwrap();
-    std::fs::create_dir_all(dir.path().join("a/b")).unwrap();
-    let leftovers = [".muxftp-1-1.part", "a/.muxftp-1-2.part", "a/b/.muxftp-1-3.part"];
-    for name in leftovers {
-        std::fs::write(dir.path().join(name), b"half").unwrap();
-    }
-    std::fs::write(dir.path().join("a/file"), b"whole").unwrap();
-    let first = root(dir.path());
-    assert_eq!(first.leftovers(), Leftovers::Swept(leftovers.len()));
-    let mut upload = first.open_write(&path("a/running"), None).unwrap();
-    upload.write(b"bytes").unwrap();
-    assert_eq!(root(dir.path()).leftovers(), Leftovers::NotSwept, "the first server is still there");
+fn the_old_file_stays_until_the_commit() {
+    let (dir, root) = root();
+    put(&root, "file", "old").unwrap();
+    let reader = root.open_read(&path("file")).unwrap();
+    let mut upload = root.open_write(&path("file"), None).unwrap();
+    upload.write(b"new and").unwrap();
+    upload.write(b" longer").unwrap();
+    assert_eq!(upload.written(), 14);
+    assert_eq!(read(&root, "file").unwrap(), "old");
+    assert_eq!(list_names(&root, ""), ["file"], "the temporary is not listed");
     upload.commit().unwrap();
-    assert_eq!(names(&dir.path().join("a")), ["b", "file", "running"]);
+    assert_eq!(read(&root, "file").unwrap(), "new and longer");
+    assert_eq!(std::io::read_to_string(reader.file).unwrap(), "old", "a download that began before goes on");
+    assert_eq!(on_disk(&dir.path().join("root")).len(), 1);
 }
 
 #[test]
-fn room_that_was_set_aside_and_not_used_is_given_back() {
-    let dir = tempfile::tempdir().unwrap();
-    let root = root(dir.path());
-    let mut upload = root.open_write(&path("f"), Some(8 << 20)).unwrap();
-    upload.write(b"short").unwrap();
+fn a_dropped_upload_leaves_nothing() {
+    let (dir, root) = root();
+    put(&root, "file", "old").unwrap();
+    let mut upload = root.open_write(&path("file"), Some(1 << 20)).unwrap();
+    upload.write(b"half").unwrap();
+    assert_eq!(on_disk(&dir.path().join("root")).len(), 2);
+    drop(upload);
+    assert_eq!(on_disk(&dir.path().join("root")), BTreeSet::from(["file".to_owned()]));
+    assert_eq!(read(&root, "file").unwrap(), "old");
+}
+
+#[test]
+fn a_commit_that_fails_leaves_nothing() {
+    let (dir, root) = root();
+    let mut upload = root.open_write(&path("name"), None).unwrap();
+    upload.write(b"x").unwrap();
+    fs::create_dir(dir.path().join("root/name")).unwrap();
+    assert_eq!(upload.commit().unwrap_err(), Cause::IsDirectory);
+    assert_eq!(on_disk(&dir.path().join("root")), BTreeSet::from(["name".to_owned()]));
+}
+
+#[test]
+fn what_was_reserved_beyond_the_end_is_given_back() {
+    let (dir, root) = root();
+    let mut upload = root.open_write(&path("short"), Some(64 << 20)).unwrap();
+    upload.write(&[7; 5000]).unwrap();
     upload.commit().unwrap();
-    let metadata = std::fs::metadata(dir.path().join("f")).unwrap();
-    assert_eq!(metadata.len(), 5);
-    assert!(std::os::unix::fs::MetadataExt::blocks(&metadata) * 512 < 1 << 20);
+    let on_disk = fs::metadata(dir.path().join("root/short")).unwrap();
+    assert_eq!(on_disk.len(), 5000);
+    assert!(on_disk.blocks() * 512 <= 64 * 1024, "{} blocks remain", on_disk.blocks());
+}
+
+#[test]
+fn an_upload_that_can_never_fit_is_refused_at_once() {
+    let (dir, root) = root();
+    assert_eq!(root.open_write(&path("huge"), Some(u64::MAX)).unwrap_err(), Cause::FileTooLarge);
+    assert_eq!(root.open_write(&path("huge"), Some(i64::MAX as u64)).unwrap_err(), Cause::NoSpace);
+    assert_eq!(on_disk(&dir.path().join("root")).len(), 0);
+}
+
+#[test]
+fn a_flushed_upload_commits_on_another_thread() {
+    let dir = TempDir::new().unwrap();
+    let root = Root::open(dir.path(), Durability::Fsync).unwrap();
+    fs::create_dir(dir.path().join("sub")).unwrap();
+    for name in ["file", "sub/file"] {
+        let mut upload = root.open_write(&path(name), None).unwrap();
+        assert!(upload.needs_sync());
+        upload.write(b"durable").unwrap();
+        std::thread::spawn(|| upload.commit()).join().unwrap().unwrap();
+        assert_eq!(read(&root, name).unwrap(), "durable");
+    }
+}
+
+#[test]
+fn leftovers_are_swept_unless_another_server_lives_there() {
+    let dir = TempDir::new().unwrap();
+    let left = ".muxftp-0123456789abcdef-7.part";
+    fs::create_dir_all(dir.path().join("a/b")).unwrap();
+    let outside = TempDir::new().unwrap();
+    symlink(outside.path(), dir.path().join("link")).unwrap();
+    let places = [dir.path().join(left), dir.path().join("a/b").join(left), outside.path().join(left)];
+    for place in &places {
+        fs::write(place, "half").unwrap();
+    }
+    fs::write(dir.path().join(".muxftp-mine.part"), "not of the server's form").unwrap();
+
+    let first = Root::open(dir.path(), Durability::None).unwrap();
+    assert_eq!(first.leftovers(), Leftovers::Swept { removed: 2, failed: 0 });
+    assert_eq!(places.map(|place| place.exists()), [false, false, true], "links are not followed");
+    assert!(dir.path().join(".muxftp-mine.part").exists());
+
+    let mut upload = first.open_write(&path("file"), None).unwrap();
+    upload.write(b"on its way").unwrap();
+    let second = Root::open(dir.path(), Durability::None).unwrap();
+    assert_eq!(second.leftovers(), Leftovers::NotSwept);
+    upload.commit().unwrap();
+    assert_eq!(read(&second, "file").unwrap(), "on its way");
+}
+
+#[test]
+fn a_large_directory_comes_sorted_and_once_in_several_passes() {
+    let (dir, root) = root();
+    let base = dir.path().join("root");
+    // Every 1,000th is a directory; lengths and prefixes differ.
+    let mut expected: Vec<Vec<u8>> = Vec::new();
+    for n in 0..50_000_u32 {
+        let name = format!("{:x}-{n}", n.wrapping_mul(2_654_435_761));
+        if n % 1000 == 0 {
+            fs::create_dir(base.join(&name)).unwrap();
+            expected.push(format!("{name}/").into_bytes());
+        } else {
+            fs::write(base.join(&name), "").unwrap();
+            expected.push(name.into_bytes());
+        }
+    }
+    expected.sort_unstable();
+    let listed_with = |names_max| {
+        let opened = beneath::open(&root.dir, b"", OFlags::RDONLY | OFlags::DIRECTORY).unwrap();
+        list(&mut Listing::with_limits(opened, names_max, 1000))
+    };
+    for names_max in [10_000, 49_999, 50_000, 50_001] {
+        let listed = listed_with(names_max);
+        assert!(listed == expected, "{names_max} names at once: {} of {} lines", listed.len(), expected.len());
+    }
+    assert!(list(&mut root.open_list(&VPath::root()).unwrap()) == expected);
+}
+
+#[test]
+fn names_that_come_and_go_do_not_disturb_those_that_stay() {
+    let (dir, root) = root();
+    let base = dir.path().join("root");
+    for n in 0..3_000 {
+        fs::write(base.join(format!("stays-{n}")), "").unwrap();
+        fs::write(base.join(format!("goes-{n}")), "").unwrap();
+    }
+    let opened = beneath::open(&root.dir, b"", OFlags::RDONLY | OFlags::DIRECTORY).unwrap();
+    let mut listing = Listing::with_limits(opened, 500, 100);
+    let mut out = Vec::new();
+    for n in 0.. {
+        if n < 3_000 {
+            fs::remove_file(base.join(format!("goes-{n}"))).unwrap();
+            fs::write(base.join(format!("comes-{n}")), "").unwrap();
+        }
+        let bytes_max = out.len() + 100;
+        if listing.fill(&mut out, bytes_max, b"\n").unwrap() == ListProgress::End {
+            break;
+        }
+    }
+    let lines: Vec<&[u8]> = out.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).collect();
+    assert!(lines.is_sorted_by(|a, b| a < b), "ascending, none twice");
+    assert_eq!(lines.iter().filter(|line| line.starts_with(b"stays-")).count(), 3_000);
+}
+
+#[test]
+fn an_empty_directory_is_an_empty_listing() {
+    let (_dir, root) = root();
+    let mut out = Vec::new();
+    assert_eq!(root.open_list(&VPath::root()).unwrap().fill(&mut out, 100, b"\n"), Ok(ListProgress::End));
+    assert!(out.is_empty());
+}
+
+#[test]
+fn an_unusable_root_is_an_error() {
+    let dir = TempDir::new().unwrap();
+    fs::write(dir.path().join("file"), "").unwrap();
+    assert!(Root::open(&dir.path().join("file"), Durability::None).is_err());
+    assert!(Root::open(&dir.path().join("file/below"), Durability::None).is_err());
 }

@@ -1,4 +1,5 @@
 //! muxftpd over real sockets on ports chosen by the system.
+#![allow(clippy::unwrap_used, reason = "clippy.toml allows it in test functions, but not in their helpers")]
 
 mod hostile;
 mod many;

@@ -1,0 +1,135 @@
+//! The command line as typed. `crate::config` turns it into a configuration; nothing else reads it.
+
+use std::path::PathBuf;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand};
+use tracing::level_filters::LevelFilter;
+
+use crate::config::{GuestAccess, ListenSpec, LogFormat, PortRange, Words};
+
+/// A single-threaded FTP server for a small machine
+///
+/// Without arguments it serves ./server_files (made if missing) to clients on this machine, at 127.0.0.1:2021.
+#[derive(Debug, Parser)]
+#[command(name = "muxftpd", version, after_long_help = AFTER_HELP, after_help = "More with --help.")]
+pub struct Cli {
+    /// The settings.
+    #[command(flatten)]
+    pub flags: Flags,
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What `muxftpd` can do besides serving.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Check the configuration, print it resolved (as a configuration file), and exit
+    CheckConfig,
+}
+
+/// The settings that the command line can make; each wins over the file. `None` and empty mean "not given".
+#[derive(Debug, Default, Args)]
+pub struct Flags {
+    /// Read settings from this TOML file
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+
+    /// Address of the default listener: an IPv4 or IPv6 address, or a name [default: 127.0.0.1]
+    #[arg(long, value_name = "ADDR", global = true)]
+    pub host: Option<String>,
+
+    /// Port of the default listener, which speaks `simple` [default: 2021]; 0 lets the system choose
+    #[arg(long, value_name = "PORT", global = true)]
+    pub port: Option<u16>,
+
+    /// Listen here instead of on the default listener; may be given several times
+    #[arg(long, value_name = "DIALECT://ADDR:PORT", global = true, conflicts_with_all = ["host", "port"],
+          value_parser = str::parse::<ListenSpec>)]
+    pub listen: Vec<ListenSpec>,
+
+    /// The directory to serve; nothing outside it can be reached [default: ./server_files]
+    #[arg(long, value_name = "DIR", global = true)]
+    pub root: Option<PathBuf>,
+
+    /// What clients may do; must be stated when a listener is not on a loopback address [default: read-write]
+    #[arg(long, value_name = "ACCESS", global = true, value_parser = words::<GuestAccess>())]
+    pub guest: Option<GuestAccess>,
+
+    /// Ports of data connections; the firewall must let them in [default: 20000-21000]
+    #[arg(long, value_name = "FIRST-LAST", global = true, value_parser = str::parse::<PortRange>)]
+    pub data_ports: Option<PortRange>,
+
+    /// The least important log lines to write [default: info]
+    #[arg(long, value_name = "LEVEL", global = true, value_parser = words::<LevelFilter>())]
+    pub log_level: Option<LevelFilter>,
+
+    /// The form of log lines, which go to standard error [default: text]
+    #[arg(long, value_name = "FORMAT", global = true, value_parser = words::<LogFormat>())]
+    pub log_format: Option<LogFormat>,
+}
+
+/// A parser of one of the words of `T`, listed in the help.
+fn words<T: Words + Send + Sync>() -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(T::WORDS.iter().map(|(word, _)| *word)).try_map(|word| T::parse(&word))
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  muxftpd
+      Serve ./server_files to this machine, on port 2021.
+  muxftpd --host 0.0.0.0 --guest read-only --root /srv/public
+      Let everybody who reaches the machine read /srv/public.
+  muxftpd --listen simple://0.0.0.0:21 --listen 'simple://[::1]:2021' --guest read-write
+      Two listeners. The first needs the right to a port below 1024.
+  muxftpd check-config --config muxftpd.toml
+      Show what the file and the flags come to.
+
+Settings: defaults, then the file, then the flags; the later wins.
+--host and --port change the default listener; --listen, or [[listen]] in the
+file, replaces it.
+
+Signals: SIGTERM and SIGINT let running transfers finish (10 s by default) and
+end; a second one ends at once.
+
+Exit codes:
+  0  ended as asked
+  1  failed while running
+  2  wrong command line or configuration
+  3  could not start: port in use, no right to the port, root unusable";
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_stand_before_or_after_the_subcommand() {
+        for line in [["muxftpd", "--port", "1", "check-config"], ["muxftpd", "check-config", "--port", "1"]] {
+            let cli = Cli::try_parse_from(line).unwrap();
+            assert_eq!((cli.command, cli.flags.port), (Some(Command::CheckConfig), Some(1)));
+        }
+    }
+
+    #[test]
+    fn wrong_values_say_what_is_right() {
+        for (flag, value, hint) in [
+            ("--guest", "readonly", "read-only"),
+            ("--listen", "smiple://[::]:1", "did you mean `simple`?"),
+            ("--data-ports", "0-5", "FIRST-LAST"),
+            ("--log-level", "verbose", "debug"),
+        ] {
+            let error = Cli::try_parse_from(["muxftpd", flag, value]).unwrap_err();
+            assert_eq!(error.exit_code(), 2);
+            assert!(error.to_string().contains(hint), "{error}");
+        }
+        assert!(Cli::try_parse_from(["muxftpd", "--port", "1", "--listen", "simple://[::]:1"]).is_err());
+    }
+}

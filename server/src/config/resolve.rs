@@ -1,0 +1,143 @@
+//! Defaults, file and flags become one [`Config`], and the rules that need all of them are checked.
+
+use std::net::IpAddr;
+
+use muxftp_proto::Dialect;
+use toml::Spanned;
+
+use super::file::{FileSettings, Source, parse};
+use super::value::{ListenSpec, resolve_host};
+use super::{Config, ConfigErrors, Limits, Listen, Log, PortRange, Problem, Timeouts};
+use crate::args::Flags;
+
+/// Reads the file if the flags name one, and resolves file and flags over the defaults.
+///
+/// # Errors
+/// All problems at once: of the file, of the flags, and of what they come to together.
+pub fn load(flags: &Flags) -> Result<Config, ConfigErrors> {
+    let Some(path) = &flags.config else {
+        return resolve(flags, None);
+    };
+    let name = path.display().to_string();
+    match std::fs::read_to_string(path) {
+        Ok(text) => resolve(flags, Some(Source { name: &name, text: &text })),
+        Err(error) => Err(Problem::new(format!("cannot read `{name}`: {error}")).into()),
+    }
+}
+
+fn resolve(flags: &Flags, source: Option<Source<'_>>) -> Result<Config, ConfigErrors> {
+    let mut problems = Vec::new();
+    let file = source.map_or_else(FileSettings::default, |source| parse(source, &mut problems));
+    let defaults = Config::defaults();
+    let data_ports = flags.data_ports.or(file.data_ports).unwrap_or(defaults.data_ports);
+    let listen = listeners(flags, file.listen.as_deref(), source, &mut problems);
+    problems.extend(crossing_ports(&listen, data_ports));
+    // Only of a configuration that is right otherwise: a wrong `access` would be reported twice.
+    let guest = flags.guest.or(file.guest);
+    if guest.is_none() && problems.is_empty() {
+        problems.extend(guest_not_stated(&listen));
+    }
+    let sessions = file.sessions.unwrap_or(defaults.limits.sessions);
+    let per_address = file.sessions_per_address.unwrap_or(defaults.limits.sessions_per_address);
+    ConfigErrors::none_or(problems)?;
+    Ok(Config {
+        root: flags.root.clone().or(file.root).unwrap_or(defaults.root),
+        listen,
+        data_ports,
+        guest: guest.unwrap_or(defaults.guest),
+        limits: Limits { sessions, sessions_per_address: per_address.min(sessions) },
+        timeouts: Timeouts {
+            data_connect: file.data_connect.unwrap_or(defaults.timeouts.data_connect),
+            stall: file.stall.unwrap_or(defaults.timeouts.stall),
+            idle: file.idle.unwrap_or(defaults.timeouts.idle),
+            shutdown: file.shutdown.unwrap_or(defaults.timeouts.shutdown),
+        },
+        durability: file.durability.unwrap_or(defaults.durability),
+        log: Log {
+            level: flags.log_level.or(file.log_level).unwrap_or(defaults.log.level),
+            format: flags.log_format.or(file.log_format).unwrap_or(defaults.log.format),
+        },
+    })
+}
+
+/// The listeners that the flags name, else those of the file, else the default ones with `--host` and `--port`.
+fn listeners(
+    flags: &Flags,
+    file: Option<&[Spanned<ListenSpec>]>,
+    source: Option<Source<'_>>,
+    problems: &mut Vec<Problem>,
+) -> Vec<Listen> {
+    let mut found = Vec::new();
+    let mut keep = |result: Result<Listen, Problem>| match result {
+        Ok(listen) => found.push(listen),
+        Err(problem) => problems.push(problem),
+    };
+    match (file, source) {
+        _ if !flags.listen.is_empty() => {
+            for spec in &flags.listen {
+                keep(spec.resolve().map_err(|message| Problem::new(format!("--listen: {message}"))));
+            }
+        }
+        (Some(_), Some(source)) if flags.host.is_some() || flags.port.is_some() => keep(Err(Problem::new(format!(
+            "--host and --port change the default listener, and {} names its own: use --listen, which replaces them",
+            source.name
+        )))),
+        (Some(specs), Some(source)) => {
+            for spec in specs {
+                keep(spec.get_ref().resolve().map_err(|message| source.problem(spec.span(), message)));
+            }
+        }
+        _ => {
+            for listen in Config::defaults().listen {
+                keep(changed_by_flags(listen, flags).map_err(|message| Problem::new(format!("--host: {message}"))));
+            }
+        }
+    }
+    found
+}
+
+/// A default listener with the address of `--host` and, if it speaks `simple`, the port of `--port`.
+fn changed_by_flags(mut listen: Listen, flags: &Flags) -> Result<Listen, String> {
+    if let Some(port) = flags.port.filter(|_| listen.dialect == Dialect::Simple) {
+        listen.address.set_port(port);
+    }
+    if let Some(host) = &flags.host {
+        listen.address = resolve_host(host, listen.address.port())?;
+    }
+    Ok(listen)
+}
+
+/// Listeners that would take a data port, or each other's port.
+fn crossing_ports(listen: &[Listen], data_ports: PortRange) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (index, listener) in listen.iter().enumerate() {
+        let port = listener.address.port();
+        if data_ports.contains(port) {
+            problems.push(Problem::new(format!("port {port} of {listener} is one of the data ports, {data_ports}")));
+        }
+        if port != 0 && listen[..index].iter().any(|other| other.address == listener.address) {
+            problems.push(Problem::new(format!("{} is named twice as a listener", listener.address)));
+        }
+    }
+    problems
+}
+
+/// Whoever reaches a listener is the guest. Beyond this machine that must have been wanted.
+fn guest_not_stated(listen: &[Listen]) -> Option<Problem> {
+    let open = listen.iter().find(|listen| !is_loopback(listen.address.ip()))?;
+    Some(Problem::new(format!(
+        "{open} can be reached from other machines, and what a guest may do there is not stated. Add one of\n  \
+         --guest read-only    get and list files\n  \
+         --guest read-write   put files too\n  \
+         --guest off          nothing\n\
+         or the same in the configuration file:\n  \
+         [guest]\n  access = \"read-only\""
+    )))
+}
+
+fn is_loopback(address: IpAddr) -> bool {
+    address.to_canonical().is_loopback()
+}
+
+#[cfg(test)]
+mod tests;

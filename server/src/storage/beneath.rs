@@ -1,0 +1,51 @@
+//! Opening by paths that cannot lead out of a directory: the only place that resolves a client's path.
+
+use std::io;
+use std::os::fd::OwnedFd;
+
+use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, Stat, openat2, statat};
+use rustix::io::Errno;
+
+/// Opens `path` below `root`; the empty path is the root itself.
+pub(super) fn open(root: &OwnedFd, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
+    open_with(root, path, flags, ResolveFlags::empty())
+}
+
+/// Like [`open`], through directories only: every link on the way is refused.
+pub(super) fn open_without_links(root: &OwnedFd, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
+    open_with(root, path, flags, ResolveFlags::NO_SYMLINKS)
+}
+
+/// What stands under one name in `dir`; a link is not followed.
+pub(super) fn stat(dir: &OwnedFd, name: &[u8]) -> Result<Stat, Errno> {
+    debug_assert!(!name.contains(&b'/'), "a single component");
+    statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)
+}
+
+/// Whether this system can confine paths at all.
+pub(super) fn probe(root: &OwnedFd) -> io::Result<()> {
+    match open(root, b"", OFlags::PATH) {
+        Ok(_) => Ok(()),
+        Err(errno @ (Errno::NOSYS | Errno::PERM)) => Err(io::Error::other(format!(
+            "openat2 is refused ({errno}), and without it paths cannot be confined: Linux 5.6 is needed, and a sandbox \
+             (seccomp) that allows it"
+        ))),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+fn open_with(root: &OwnedFd, path: &[u8], flags: OFlags, further: ResolveFlags) -> Result<OwnedFd, Errno> {
+    let path = if path.is_empty() { b".".as_slice() } else { path };
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | further;
+    let mut attempts = ATTEMPTS_MAX;
+    loop {
+        match openat2(root, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve) {
+            Err(Errno::AGAIN | Errno::INTR) if attempts > 1 => attempts -= 1,
+            result => return result,
+        }
+    }
+}
+
+/// The kernel gives EAGAIN when something was renamed while it followed a `..` of a link, since it cannot tell whether
+/// that led out. Somebody who renames without end must not hold the loop.
+const ATTEMPTS_MAX: u32 = 16;
