@@ -171,6 +171,7 @@ fn failures_break_the_run_and_leave_their_dialogue() {
     let zero = Instant::now();
     made_up_run(&mut recorder, |seconds| zero + Duration::from_secs(seconds));
     (0..50).for_each(|_| recorder.record(&fixture::failed(0)));
+    recorder.lost_upload(1, &fixture::lost_upload());
     recorder.finish(zero + Duration::from_secs(4));
     let summary = handle.end(EndOfRun {
         audit: Audit { read_back: 10, failed: 1 },
@@ -182,7 +183,8 @@ fn failures_break_the_run_and_leave_their_dialogue() {
         summary.failed_because,
         ["1 of 2 thresholds broken", "1 verification failed", "50 operations failed", "1 operation did not end"]
     );
-    assert_eq!((summary.errors.len(), summary.errors[0].count), (1, 50));
+    let counts: Vec<_> = summary.errors.iter().map(|error| (error.kind.as_str(), error.count)).collect();
+    assert_eq!(counts, [("refused", 50), ("upload lost", 1)]);
     let directory = Path::new(&summary.directory);
     let transcripts = fs::read_dir(directory.join("errors")).unwrap().count();
     assert!((1..=crate::record::TRANSCRIPTS_MAX).contains(&transcripts));
