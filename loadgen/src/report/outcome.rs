@@ -229,7 +229,7 @@ impl Outcome<'_> {
         if verification.failures > 0 {
             reasons.push(format!("{} failed", numbers::things(verification.failures, "verification")));
         }
-        let failures = self.totals.failures.total();
+        let failures = self.totals.failures.operations();
         if failures > 0 {
             reasons.push(format!("{} failed", numbers::things(failures, "operation")));
         }

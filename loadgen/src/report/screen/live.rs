@@ -115,7 +115,7 @@ fn progress(view: &View<'_>, columns: usize) -> Line {
         return line;
     }
     let (good, _) = view.totals.finished();
-    let failed = view.totals.failures.total();
+    let failed = view.totals.failures.operations();
     line.push(Style::Normal, format!("   done {}   ", numbers::count(good)));
     line.push(if failed > 0 { Style::Bad } else { Style::Normal }, format!("failed {}", numbers::count(failed)));
     match view.totals.failures.verification() {

@@ -78,7 +78,7 @@ impl Since {
         }
         line += &format!(" done={} rate={}/s", numbers::count(counts), numbers::rate(rate));
         line += &format!(" p50={} p99={}", value(&self.response, 50.0), value(&self.response, 99.0));
-        line += &format!(" failed={}", numbers::count(totals.failures.total()));
+        line += &format!(" failed={}", numbers::count(totals.failures.operations()));
         if view.interval.gauges.waiting > 0 {
             line += &format!(" waiting={}", numbers::count(view.interval.gauges.waiting));
         }
