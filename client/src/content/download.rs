@@ -53,7 +53,10 @@ impl Download {
             _ => {}
         }
         // The file behind a link is what is replaced, not the link.
-        let target = fs::canonicalize(target).unwrap_or_else(|_| target.to_owned());
+        let target = match target.is_symlink() {
+            true => fs::canonicalize(target)?,
+            false => target.to_owned(),
+        };
         let directory = match target.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),

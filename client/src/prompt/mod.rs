@@ -38,17 +38,21 @@ pub(crate) fn run(url: &str, connection: Connection) -> Result<(), Trouble> {
         let text = format!("a prompt is opened on a server: {}; to fetch a file: muxftp get {url}", target.server);
         return Err(Trouble::Usage(text));
     }
+    // The editor takes SIGINT when it is made, the engine when it is: made in this order, both hear of it.
+    let editor = io::stdin().is_terminal().then(new_editor).transpose()?;
     let mut engine = Engine::new(&target.server, connection)?;
     engine.connect()?;
     let prompt = Prompt { engine: Rc::new(RefCell::new(engine)), waiting: Arc::default() };
     prompt.let_signals_end_the_wait()?;
-    let result = match io::stdin().is_terminal() {
-        true => prompt.converse(),
-        false => prompt.follow_script(),
+    let result = match editor {
+        Some(editor) => prompt.converse(editor),
+        None => prompt.follow_script(),
     };
     prompt.engine.borrow_mut().quit();
     result
 }
+
+type LineEditor = Editor<Names, FileHistory>;
 
 struct Prompt {
     engine: Rc<RefCell<Engine>>,
@@ -72,11 +76,8 @@ impl Prompt {
         Ok(())
     }
 
-    fn converse(&self) -> Result<(), Trouble> {
+    fn converse(&self, mut editor: LineEditor) -> Result<(), Trouble> {
         println!("Connected to {}. HELP lists the commands.", self.engine.borrow().server());
-        let config = Config::builder().completion_type(CompletionType::List).auto_add_history(true).build();
-        let mut editor: Editor<Names, FileHistory> =
-            Editor::with_config(config).map_err(|error| terminal(error, "use"))?;
         editor.set_helper(Some(Names::new(Rc::clone(&self.engine))));
         let history = history_file();
         if let Some(file) = &history {
@@ -90,11 +91,12 @@ impl Prompt {
         result
     }
 
-    fn read_lines(&self, editor: &mut Editor<Names, FileHistory>) -> Result<(), Trouble> {
+    fn read_lines(&self, editor: &mut LineEditor) -> Result<(), Trouble> {
         loop {
             let line = match self.wait(|| editor.readline("ftp> ")) {
                 Ok(line) => line,
-                Err(ReadlineError::Interrupted) => continue,
+                // Ctrl-C drops the line; one that ended a transfer is told to the editor too, and is done with.
+                Err(ReadlineError::Interrupted | ReadlineError::Signal(_)) => continue,
                 Err(ReadlineError::Eof) => return Ok(()),
                 Err(error) => return Err(terminal(error, "read")),
             };
@@ -178,6 +180,11 @@ impl Prompt {
         self.waiting.store(false, Ordering::SeqCst);
         result
     }
+}
+
+fn new_editor() -> Result<LineEditor, Trouble> {
+    let config = Config::builder().completion_type(CompletionType::List).auto_add_history(true).build();
+    Editor::with_config(config).map_err(|error| terminal(error, "use"))
 }
 
 fn run_shell(command: &str) -> Result<(), Trouble> {
