@@ -274,9 +274,9 @@ impl Engine {
                 "cannot make the data connection: does a firewall close the server's data ports?".to_owned()
             }
             (Failure::TimedOut, ClientStep::Transfer) => {
-                format!("no byte has moved for {} seconds", stall.as_secs())
+                format!("no byte has moved for {} s", stall.as_secs())
             }
-            (Failure::TimedOut, _) => format!("no reply from the server in {} seconds", reply.as_secs()),
+            (Failure::TimedOut, _) => format!("no reply from the server in {} s", reply.as_secs()),
             (Failure::ControlLost, _) => "the server has closed the connection".to_owned(),
             (Failure::DataLost | Failure::DataConnect, _) => "the data connection broke".to_owned(),
             (Failure::UnexpectedReply(line), _) => format!(

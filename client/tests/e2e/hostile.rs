@@ -112,7 +112,7 @@ fn a_silent_server_is_given_up() {
     let here = tempfile::tempdir().unwrap();
     let output = run(here.path(), &["ls", &fake.url(""), "--timeout", "1"]);
     assert_eq!(output.status.code(), Some(4));
-    assert_eq!(text(&output.stderr), "muxftp: ls /: no reply from the server in 1 seconds\n");
+    assert_eq!(text(&output.stderr), "muxftp: ls /: no reply from the server in 1 s\n");
     fake.join();
 }
 

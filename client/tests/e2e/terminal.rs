@@ -3,7 +3,6 @@
 use std::fs;
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::mpsc::{Receiver, channel};
@@ -40,7 +39,7 @@ impl Person {
             .stderr(terminal())
             .spawn()
             .unwrap();
-        let keyboard = File::from(OwnedFd::from(keyboard));
+        let keyboard = File::from(keyboard);
         let screen = watch(keyboard.try_clone().unwrap());
         Person { keyboard, screen, child, seen: String::new() }
     }
