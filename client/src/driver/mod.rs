@@ -4,7 +4,7 @@
 //! source of the reactor; the owner passes the reactor's callbacks on by these names ([`Owners`]).
 //!
 //! # Invariants
-//! - One input, then effects, then flush, then outcome, then timer: [`Connection::settle`] is the only place.
+//! - One input, then effects, then flush, then outcome, then timer: `settle` is the only place.
 //! - Each started operation gives exactly one [`Finished`].
 //! - A connection that is closed holds no source of the reactor.
 
