@@ -86,5 +86,5 @@ fn each_broken_dialogue_is_a_failure_of_its_kind() {
 fn files_that_cannot_be_put_in_place_are_told_before_the_clock_starts() {
     let (_bench, output) = run_against(Lie::Refuses, &["get"]);
     assert_eq!(output.status.code(), Some(3), "{}", text(&output.stdout));
-    assert!(text(&output.stderr).contains("some-00000 could not be put in place: Permission Denied (550)"));
+    assert!(text(&output.stderr).contains("could not be put in place: Permission Denied (550)"));
 }
