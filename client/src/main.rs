@@ -1,1 +1,51 @@
-fn main() {}
+//! muxftp: from the command line to an exit code.
+#![forbid(unsafe_code)]
+
+mod args;
+mod content;
+mod engine;
+mod oneshot;
+mod progress;
+mod prompt;
+mod target;
+mod trouble;
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use trouble::Trouble;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(trouble) => {
+            report(&trouble);
+            trouble.exit_code().into()
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<(), Trouble> {
+    match &cli.command {
+        Some(Command::Ls(ls)) => oneshot::ls(ls),
+        Some(Command::Get(get)) => oneshot::get(get),
+        Some(Command::Put(put)) => oneshot::put(put),
+        None => prompt::run(cli.server.as_deref().unwrap_or_default(), cli.connection),
+    }
+}
+
+/// What went wrong, on standard error; a line that a progress bar or a prompt has left is ended first.
+fn report(trouble: &Trouble) {
+    let text = trouble.to_string();
+    if text.is_empty() {
+        return;
+    }
+    let mut stderr = std::io::stderr().lock();
+    let start = if trouble.is_interruption() && stderr.is_terminal() { "\r" } else { "" };
+    // With nobody left to tell, the exit code has to do.
+    let _ = writeln!(stderr, "{start}muxftp: {text}");
+}

@@ -29,7 +29,7 @@ pub struct RunArgs {
     /// Write the results below DIR instead of the scenario's `report.directory`
     #[arg(long, value_name = "DIR")]
     pub out: Option<String>,
-    /// Print nothing but errors; the files are written all the same
+    /// Show no progress, only the result
     #[arg(long, short, conflicts_with_all = ["plain", "json"])]
     pub quiet: bool,
     /// Print a line every few seconds instead of redrawing the screen (always so without a terminal)

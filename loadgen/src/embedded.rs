@@ -96,14 +96,15 @@ impl Drop for Embedded {
         let deadline = Instant::now() + END_WITHIN;
         while matches!(self.child.try_wait(), Ok(None)) {
             if Instant::now() > deadline {
-                // It hangs; what it leaves behind is removed here.
+                // It hangs.
                 let _ = self.child.kill();
                 let _ = self.child.wait();
-                let _ = std::fs::remove_dir_all(&self.ready.root);
-                return;
+                break;
             }
             std::thread::sleep(Duration::from_millis(5));
         }
+        // Gone already, unless the server was killed.
+        let _ = std::fs::remove_dir_all(&self.ready.root);
     }
 }
 

@@ -4,13 +4,14 @@
 //! was started is ended.
 
 use std::io::IsTerminal;
-use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use muxftp_client::driver::Endpoint;
 use muxftp_proto::Dialect;
 use muxftp_proto::client::io::ClientTimeouts;
+use socket2::{Domain, Socket, Type};
 
 use crate::args::RunArgs;
 use crate::embedded::Embedded;
@@ -106,7 +107,7 @@ impl Ground {
             std::fs::create_dir_all(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         }
         let address = embedded.address();
-        let connect_time = reach(address, scenario.clients.connect_timeout)?;
+        let connect_time = reach(address, None, scenario.clients.connect_timeout)?;
         let pid = Some(embedded.pid());
         Ok(Ground {
             embedded: Some(embedded),
@@ -120,7 +121,7 @@ impl Ground {
 
     fn existing(target: &Target, timeout: Duration) -> Result<Ground, String> {
         let address = resolve(&target.address)?;
-        let connect_time = reach(address, timeout)?;
+        let connect_time = reach(address, target.source_addresses.first().copied(), timeout)?;
         let pid = match target.pid {
             TargetPid::Pid(pid) => Some(pid),
             TargetPid::Auto if address.ip().is_loopback() => process::listener_on(address.port()),
@@ -197,9 +198,16 @@ fn resolve(address: &str) -> Result<SocketAddr, String> {
 }
 
 /// Connects once, so that a target that is not there is told before anything else; the time that it took.
-fn reach(address: SocketAddr, timeout: Duration) -> Result<Duration, String> {
+fn reach(address: SocketAddr, source: Option<IpAddr>, timeout: Duration) -> Result<Duration, String> {
     let start = Instant::now();
-    TcpStream::connect_timeout(&address, timeout)
+    let connect = || {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        if let Some(source) = source {
+            socket.bind(&SocketAddr::new(source, 0).into())?;
+        }
+        socket.connect_timeout(&address.into(), timeout)
+    };
+    connect()
         .map_err(|error| format!("cannot connect to the target {address}: {error}; is the server running there?"))?;
     Ok(start.elapsed())
 }

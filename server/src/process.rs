@@ -16,7 +16,7 @@ pub const DESCRIPTORS_OF_SERVER: u64 = 64;
 
 /// Raises the soft limit of open descriptors to the hard one and lowers `limits` to what they suffice for.
 ///
-/// Gives the hard limit when it forced `limits.sessions` down, for a warning.
+/// Gives the hard limit when it forced `limits.sessions` down, to be told.
 pub fn fit_to_descriptors(limits: &mut Limits) -> Option<u64> {
     let now = getrlimit(Resource::Nofile);
     let raised = setrlimit(Resource::Nofile, Rlimit { current: now.maximum, maximum: now.maximum });

@@ -34,7 +34,7 @@ pub fn prepare(config: &mut Config) -> Result<Root, StartError> {
     let wanted = config.limits.sessions;
     if let Some(descriptors) = process::fit_to_descriptors(&mut config.limits) {
         let sessions = config.limits.sessions;
-        warn!("{descriptors} descriptors suffice for {sessions} sessions, not {wanted}; raise `ulimit -Hn` for more");
+        info!("{descriptors} descriptors suffice for {sessions} sessions, not {wanted}; raise `ulimit -Hn` for more");
     }
     process::survive_file_size_limit()
         .map_err(|error| StartError::System { what: "set a handler for SIGXFSZ", error })?;

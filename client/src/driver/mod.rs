@@ -4,7 +4,7 @@
 //! source of the reactor; the owner passes the reactor's callbacks on by these names ([`Owners`]).
 //!
 //! # Invariants
-//! - One input, then effects, then flush, then outcome, then timer: [`Connection::settle`] is the only place.
+//! - One input, then effects, then flush, then outcome, then timer: `settle` is the only place.
 //! - Each started operation gives exactly one [`Finished`].
 //! - A connection that is closed holds no source of the reactor.
 
@@ -87,6 +87,7 @@ pub struct Connection<T, B> {
     /// Until when the pace keeps the data connection waiting.
     paced_until: Option<Instant>,
     finished: Option<Finished<B>>,
+    connect_error: Option<io::Error>,
 }
 
 #[derive(Debug)]
@@ -127,6 +128,7 @@ impl<T: Copy, B: Body> Connection<T, B> {
             running: None,
             paced_until: None,
             finished: None,
+            connect_error: None,
         })
     }
 
@@ -199,6 +201,11 @@ impl<T: Copy, B: Body> Connection<T, B> {
         self.finished.take()
     }
 
+    /// Why the control connection could not be made, once; when an operation waited for it, that has the error.
+    pub fn take_connect_error(&mut self) -> Option<io::Error> {
+        self.connect_error.take()
+    }
+
     /// Whether the control connection is made.
     pub fn is_connected(&self) -> bool {
         self.control.as_ref().is_some_and(|control| control.connecting.is_none())
@@ -251,7 +258,10 @@ impl<T: Copy, B: Body> Connection<T, B> {
 
     fn fail_connect(&mut self, rx: &mut Reactor<T>, error: io::Error) {
         self.drop_control(rx);
-        self.finish(OperationResult::ConnectFailed(error), rx.now());
+        match self.running {
+            Some(_) => self.finish(OperationResult::ConnectFailed(error), rx.now()),
+            None => self.connect_error = Some(error),
+        }
     }
 
     fn read_control(&mut self, rx: &mut Reactor<T>, buffer: &mut [u8], now: Instant) {

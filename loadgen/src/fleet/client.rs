@@ -217,6 +217,5 @@ pub(super) fn is_complete(finished: &Finished<Payload>) -> bool {
     matches!(finished.result, OperationResult::Ended(Outcome::Complete, _))
 }
 
-/// How long a client leaves a server alone that does not take its connection: a closed loop without think time would
-/// else try as fast as it can.
+/// How long a client leaves a server alone that does not take its connection.
 pub(super) const RETRY_PAUSE: Duration = Duration::from_millis(100);

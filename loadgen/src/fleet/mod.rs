@@ -26,7 +26,7 @@ use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use muxftp_client::driver::Endpoint;
+use muxftp_client::driver::{Endpoint, OperationResult};
 use muxftp_reactor::{Again, Clock, Handler, Key, Reactor, Readiness, TurnStats};
 use rustix::process::Signal;
 
@@ -118,6 +118,8 @@ struct Fleet<'a> {
     audit: Audit,
     unfinished: Vec<Unfinished>,
     interrupted: bool,
+    /// Why the target is not there any more.
+    lost_target: Option<String>,
     /// Why the run could not be started or go on.
     fatal: Option<String>,
     over: bool,
@@ -166,6 +168,7 @@ impl<'a> Fleet<'a> {
             audit: Audit::default(),
             unfinished: Vec::new(),
             interrupted: false,
+            lost_target: None,
             fatal: None,
             over: false,
         }
@@ -175,8 +178,13 @@ impl<'a> Fleet<'a> {
     fn advance(&mut self, rx: &mut Reactor<Owner>, index: usize) {
         while let Some(ended) = self.clients[index].take_ended(rx) {
             self.in_flight -= 1;
+            let refused = matches!(ended.finished.result, OperationResult::ConnectFailed(_));
             self.take_in(rx, index, ended);
-            self.next_task(rx, index);
+            match self.recorder.stage() {
+                // A closed loop without think time would else try as fast as it can.
+                Stage::Warmup | Stage::Measure if refused => self.retry_later(rx, index),
+                _ => self.next_task(rx, index),
+            }
         }
     }
 
@@ -319,6 +327,7 @@ impl<'a> Fleet<'a> {
             Some(text) => Err(FleetError::Start(text)),
             None => Ok(EndOfRun {
                 interrupted: self.interrupted,
+                lost_target: self.lost_target,
                 audit: crate::record::Audit { read_back: self.audit.read_back, failed: self.audit.failed },
                 unfinished: self.unfinished,
             }),

@@ -77,11 +77,12 @@ impl Fleet<'_> {
         }
     }
 
-    /// The user wants to stop: what is under way may end, but not for long.
+    /// The run ends early: what is under way may end, but not for long.
     pub(super) fn interrupt(&mut self, rx: &mut Reactor<Owner>) {
         match self.recorder.stage() {
             Stage::Preload => {
-                self.fatal = Some("interrupted before anything was measured".to_owned());
+                let why = self.lost_target.take().unwrap_or_else(|| "interrupted".to_owned());
+                self.fatal = Some(why + " before anything was measured");
                 self.over = true;
             }
             Stage::Warmup | Stage::Measure => {
@@ -263,7 +264,7 @@ impl Fleet<'_> {
     }
 
     fn begin_audit(&mut self, rx: &mut Reactor<Owner>) {
-        if self.scenario.verify.contents && !self.interrupted {
+        if self.scenario.verify.contents && !self.interrupted && self.lost_target.is_none() {
             self.audit = Audit::of(self.clients.iter().flat_map(|client| &client.uploads));
         }
         self.enter(rx, Stage::Audit);
@@ -276,8 +277,7 @@ impl Fleet<'_> {
 
     /// The target is gone: there is nothing more to measure.
     fn lose_target(&mut self, rx: &mut Reactor<Owner>, reason: String) {
-        eprintln!("loadgen: {reason}");
-        self.interrupted = true;
+        self.lost_target.get_or_insert(reason);
         self.interrupt(rx);
     }
 

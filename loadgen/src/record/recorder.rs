@@ -64,6 +64,8 @@ pub enum Message {
 pub struct EndOfRun {
     /// The user stopped it.
     pub interrupted: bool,
+    /// Why the target is not there any more, when that ended the run.
+    pub lost_target: Option<String>,
     /// What reading back found.
     pub audit: Audit,
     /// Operations that had not ended at the end of the drain.

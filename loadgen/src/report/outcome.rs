@@ -221,7 +221,7 @@ impl Outcome<'_> {
         verification: &Verification,
         all: &OperationSummary,
     ) -> Vec<String> {
-        let mut reasons = Vec::new();
+        let mut reasons: Vec<String> = self.end.lost_target.iter().cloned().collect();
         let broken = thresholds.iter().filter(|threshold| !threshold.kept).count();
         if broken > 0 {
             reasons.push(format!("{broken} of {} broken", numbers::things(thresholds.len() as u64, "threshold")));

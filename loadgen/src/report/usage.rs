@@ -116,7 +116,10 @@ mod tests {
 
     #[test]
     fn the_window_holds_what_was_used_in_it() {
-        let mut watched = Watched::new(Process::own());
+        // A process with one thread: the sum over this one's threads falls when a test beside this one ends.
+        let busy = ["-c", "while :; do :; done"];
+        let mut child = std::process::Command::new("sh").args(busy).spawn().unwrap();
+        let mut watched = Watched::new(Process::new(child.id()));
         assert_eq!(watched.window(), None);
         watched.begin_window();
         let mut used = 0;
@@ -129,5 +132,7 @@ mod tests {
         while watched.look().unwrap().cpu_ns == 0 {}
         assert_eq!(watched.window(), Some(window), "later use does not count");
         assert!(watched.rss_max().unwrap() > 0);
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 }

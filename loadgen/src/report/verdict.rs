@@ -72,15 +72,7 @@ fn sessions(generator: &GeneratorSummary) -> Vec<(Trust, String)> {
 fn lateness(evidence: &Evidence<'_>) -> Vec<(Trust, String)> {
     let mut reasons = Vec::new();
     let generator = evidence.generator;
-    let median = evidence.all.measures.get("response").and_then(|response| response.percentile(50.0));
-    let lag = generator.lag.as_ref().and_then(|lag| lag.percentile(99.0));
-    if let Some(lag) = lag.filter(|lag| *lag > lag_limit(median)) {
-        let mut reason = format!("due times were served {} late (p99)", numbers::duration(lag));
-        if let Some(median) = median {
-            reason += &format!(", the median response being {}", numbers::duration(median));
-        }
-        reasons.push((Trust::Doubtful, reason + "; timer = \"spin\" is more exact"));
-    }
+    reasons.extend([99.0, 50.0].into_iter().find_map(|percent| late_at(evidence, percent)));
     let turn = generator.turn.as_ref().and_then(|turn| turn.percentile(99.0));
     if let Some(turn) = turn.filter(|turn| *turn > TURN_LIMIT_NS) {
         let turn = numbers::duration(turn);
@@ -109,12 +101,24 @@ fn clocks(evidence: &Evidence<'_>) -> Vec<(Trust, String)> {
     vec![(Trust::Doubtful, reason)]
 }
 
-/// A tenth of the median response, but no less than a timer can do and no more than a millisecond.
-fn lag_limit(median: Option<u64>) -> u64 {
-    median.map_or(LAG_LIMIT_MOST_NS, |median| (median / 10).clamp(LAG_LIMIT_LEAST_NS, LAG_LIMIT_MOST_NS))
+/// The generator's own lateness, held against the latencies that it can distort: the same percentile of the response
+/// may be too long by as much.
+fn late_at(evidence: &Evidence<'_>, percent: f64) -> Option<(Trust, String)> {
+    let lag = evidence.generator.lag.as_ref()?.percentile(percent)?;
+    let response = evidence.all.measures.get("response")?.percentile(percent)?;
+    let limit = ((response as f64 * LAG_SHARE_LIMIT) as u64).max(LAG_LIMIT_LEAST_NS);
+    (lag > limit).then(|| {
+        let (lag, response) = (numbers::duration(lag), numbers::duration(response));
+        let reason = format!("the generator was late itself by {lag} (p{percent}), the response being {response}");
+        (
+            Trust::Doubtful,
+            reason + ": other programs on this machine, or too many clients; timer = \"spin\" is more exact",
+        )
+    })
 }
 
-const LAG_LIMIT_MOST_NS: u64 = 1_000_000;
+/// Share of a percentile of the response that may be the generator's own lateness.
+const LAG_SHARE_LIMIT: f64 = 0.25;
 
 /// A timerfd is late by tens of microseconds on an idle machine.
 const LAG_LIMIT_LEAST_NS: u64 = 100_000;
@@ -164,7 +168,11 @@ mod tests {
             (|s| s.generator.unrecordable = 1, Trust::Invalid, "above one hour"),
             (|s| s.generator.sessions_reached = 2, Trust::Invalid, "only 2 of 3 sessions"),
             (|s| s.generator.sessions_lost = 4, Trust::Doubtful, "4 sessions lost"),
-            (|s| set_p99(&mut s.generator.lag, 150_000), Trust::Doubtful, "0.15 ms late (p99), the median"),
+            (
+                |s| set_p99(&mut s.generator.lag, 900_000_000),
+                Trust::Doubtful,
+                "late itself by 900 ms (p99), the response",
+            ),
             (|s| set_p99(&mut s.generator.turn, 1_500_000), Trust::Doubtful, "busy for 1.50 ms"),
             (|s| s.generator.cpu = Some(0.99), Trust::Doubtful, "CPU 99 %"),
             (|s| s.generator.cores = Some(1), Trust::Doubtful, "one core"),
@@ -188,10 +196,20 @@ mod tests {
 
     #[test]
     fn lag_is_judged_by_what_it_would_distort() {
-        assert_eq!(lag_limit(Some(200_000)), 100_000);
-        assert_eq!(lag_limit(Some(5_000_000)), 500_000);
-        assert_eq!(lag_limit(Some(90_000_000)), 1_000_000);
-        assert_eq!(lag_limit(None), 1_000_000);
+        let with = |percentile: &'static str, lag: u64, response: u64| {
+            verdict_of(move |summary| {
+                let set = |measure: &mut crate::report::MeasureSummary, ns| {
+                    measure.percentiles.insert(percentile.to_owned(), Some(ns));
+                };
+                set(summary.generator.lag.as_mut().unwrap(), lag);
+                set(summary.all.measures.get_mut("response").unwrap(), response);
+            })
+            .trust
+        };
+        assert_eq!(with("p99", 700_000, 4_000_000), Trust::Trustworthy, "less than a quarter");
+        assert_eq!(with("p99", 1_100_000, 4_000_000), Trust::Doubtful);
+        assert_eq!(with("p50", 1_100_000, 4_000_000), Trust::Doubtful);
+        assert_eq!(with("p99", 90_000, 100_000), Trust::Trustworthy, "no timer can do better");
     }
 
     #[test]

@@ -16,6 +16,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use crate::dialect::{Dialect, Request};
+use crate::limits;
 use crate::vocab::reply::Answer;
 use crate::wire::line::{Line, LineBuffer};
 use crate::wire::outbox::Outbox;
@@ -32,6 +33,8 @@ pub struct ClientSession {
     effects: VecDeque<ClientEffect>,
     outcome: Option<Outcome>,
     phase: Phase,
+    /// The control connection ended behind the final reply of an operation whose bytes still move.
+    control_lost: bool,
     /// Command and replies of the present operation, for people.
     dialogue: Vec<u8>,
 }
@@ -80,6 +83,7 @@ impl ClientSession {
             effects: VecDeque::new(),
             outcome: None,
             phase: Phase::Ready,
+            control_lost: false,
             dialogue: Vec::new(),
         }
     }
@@ -115,7 +119,19 @@ impl ClientSession {
     /// Bytes came on the control connection.
     pub fn handle_input(&mut self, bytes: &[u8], now: Instant) {
         self.input.push(bytes);
-        while !self.is_closed() {
+        self.listen(now);
+        if self.input.waiting() > limits::INPUT_BYTES_MAX {
+            self.fail(Failure::UnexpectedReply(b"(more than there is to say)".to_vec()));
+        }
+    }
+
+    /// Takes up the lines that belong to the present operation. When its final reply is there, the rest waits until the
+    /// bytes have moved, too: a server that is ending says so behind the last reply.
+    fn listen(&mut self, now: Instant) {
+        if self.control_lost && self.is_ready() {
+            return self.end();
+        }
+        while !self.is_closed() && !self.is_answered() {
             // The line borrows the buffer; what it says does not.
             let heard = match self.input.next_line() {
                 None => break,
@@ -138,6 +154,8 @@ impl ClientSession {
     /// The server has closed the control connection, or it broke.
     pub fn handle_lost(&mut self) {
         match &self.phase {
+            // All has been said: the operation goes on without it.
+            _ if self.is_answered() => self.control_lost = true,
             Phase::Closed => {}
             Phase::Ready => self.end(),
             // Some servers close without a word; the wish is granted either way.
@@ -151,6 +169,15 @@ impl ClientSession {
 
     /// Something happened on the data connection.
     pub fn handle_event(&mut self, event: ClientEvent, now: Instant) {
+        self.take_event(event, now);
+        self.listen(now);
+    }
+
+    fn is_answered(&self) -> bool {
+        matches!(self.phase, Phase::Connecting { answer: Some(_), .. } | Phase::Moving { answer: Some(_), .. })
+    }
+
+    fn take_event(&mut self, event: ClientEvent, now: Instant) {
         match (event, &mut self.phase) {
             (ClientEvent::DataConnected, Phase::Connecting { answer, .. }) => {
                 self.phase = Phase::Moving { progress: now, answer: answer.take() };

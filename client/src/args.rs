@@ -1,0 +1,157 @@
+//! The command line as typed.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use muxftp_proto::client::io::ClientTimeouts;
+
+/// A client for muxftpd and other servers of its dialects
+///
+/// With a URL alone it opens a prompt; `ls`, `get` and `put` do one thing and end.
+#[derive(Debug, Parser)]
+#[command(name = "muxftp", version, after_long_help = AFTER_HELP, after_help = "More with --help.",
+          args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// The server to open a prompt on
+    #[arg(value_name = "URL", required = true)]
+    pub(crate) server: Option<String>,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// What can be done without a prompt.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List the names in a directory, one per line
+    Ls(Ls),
+    /// Download files
+    Get(Get),
+    /// Upload files
+    Put(Put),
+}
+
+/// `muxftp ls`.
+#[derive(Debug, Args)]
+pub(crate) struct Ls {
+    /// The directories to list
+    #[arg(value_name = "URL", required = true)]
+    pub(crate) urls: Vec<String>,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+/// `muxftp get`.
+#[derive(Debug, Args)]
+pub(crate) struct Get {
+    /// The files to download; each takes its own name, in the present directory
+    #[arg(value_name = "URL/NAME", required = true)]
+    pub(crate) urls: Vec<String>,
+    /// Where to put it: a file, a directory, or `-` for standard output; for several files, a directory
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<OsString>,
+    /// No progress and no result lines
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+/// `muxftp put`.
+#[derive(Debug, Args)]
+pub(crate) struct Put {
+    /// The files to upload, or `-` for standard input, and last the URL: of the server or a directory with a `/` at its
+    /// end, where files keep their names, or for one file with its new NAME
+    #[arg(value_name = "FILE... URL[/NAME]", required = true, num_args = 2..)]
+    pub(crate) files_and_url: Vec<OsString>,
+    /// No progress and no result lines
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+/// How to treat the server.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub(crate) struct Connection {
+    /// Give up after so many seconds without a sign of life [default: 10 to connect, 30 for a reply, 60 for data]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub(crate) timeout: Option<u32>,
+    /// Show what is said on the control connection, on standard error
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+}
+
+impl Connection {
+    /// How long to wait.
+    pub(crate) fn timeouts(self) -> ClientTimeouts {
+        match self.timeout {
+            None => ClientTimeouts::default(),
+            Some(seconds) => {
+                let time = Duration::from_secs(seconds.into());
+                ClientTimeouts { connect: time, reply: time, stall: time }
+            }
+        }
+    }
+}
+
+/// What `--help` ends with.
+pub(crate) const AFTER_HELP: &str = "\
+Examples:
+  muxftp simple://127.0.0.1:2021
+      A prompt; HELP lists its commands.
+  muxftp ls simple://127.0.0.1:2021/photos
+  muxftp get simple://127.0.0.1:2021/notes.txt -o /tmp/n.txt
+  muxftp put a.txt 'my notes.txt' simple://127.0.0.1:2021
+  tar c . | muxftp put - simple://127.0.0.1:2021/all.tar
+
+URLs: simple://HOST[:PORT][/NAME]; the port is 2021 when left out, an IPv6
+address stands in brackets, and %20 is a blank.
+
+A download appears under its name when it is complete, never before; an upload
+that breaks leaves the server's old file as it was.
+
+Exit codes (of several failures, the first):
+  0    done
+  1    the server said no
+  2    wrong command line
+  3    could not connect
+  4    the connection broke, timed out, or made no sense
+  5    a file of this machine could not be read or written
+  130  interrupted (128 + the signal's number)";
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_url_alone_is_a_prompt() {
+        let cli = Cli::try_parse_from(["muxftp", "-v", "simple://h"]).unwrap();
+        assert_eq!(cli.server.as_deref(), Some("simple://h"));
+        assert!(cli.command.is_none() && cli.connection.verbose);
+    }
+
+    #[test]
+    fn commands_have_their_own_arguments() {
+        let cli = Cli::try_parse_from(["muxftp", "get", "simple://h/a", "-o", "x", "--timeout", "5"]).unwrap();
+        let Some(Command::Get(get)) = cli.command else { panic!("no get") };
+        assert_eq!(get.urls, ["simple://h/a"]);
+        assert_eq!(get.connection.timeouts().reply, Duration::from_secs(5));
+    }
+
+    #[test]
+    fn incomplete_lines_are_usage_errors() {
+        for line in [&["muxftp", "ls"][..], &["muxftp", "get"], &["muxftp", "put", "x"], &["muxftp", "a", "b"]] {
+            assert_eq!(Cli::try_parse_from(line).unwrap_err().exit_code(), 2, "{line:?}");
+        }
+    }
+}

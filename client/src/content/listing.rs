@@ -1,0 +1,131 @@
+//! Names that a server lists: printed as they come, or kept for completion.
+//!
+//! Invariant: what goes to a terminal is escaped; what goes anywhere else is as it came.
+
+use std::io::{self, IsTerminal, Write};
+
+use muxftp_proto::Escaped;
+
+/// Where the names go.
+#[derive(Debug)]
+pub(crate) enum Listing {
+    /// To standard output.
+    Print { pending: Vec<u8>, escaped: bool },
+    /// Into memory, as far as it is worth it.
+    Collect { bytes: Vec<u8> },
+}
+
+impl Listing {
+    /// For standard output.
+    pub(crate) fn print() -> Listing {
+        Listing::Print { pending: Vec::new(), escaped: io::stdout().is_terminal() }
+    }
+
+    /// For completion.
+    pub(crate) fn collect() -> Listing {
+        Listing::Collect { bytes: Vec::new() }
+    }
+
+    /// Takes the next bytes.
+    pub(crate) fn receive(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Listing::Print { escaped: false, .. } => io::stdout().write_all(bytes),
+            Listing::Print { pending, escaped: true } => {
+                pending.extend_from_slice(bytes);
+                print_lines(pending, &mut io::stdout().lock())
+            }
+            Listing::Collect { bytes: kept } => {
+                let room = COLLECTED_BYTES_MAX.saturating_sub(kept.len());
+                kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
+                Ok(())
+            }
+        }
+    }
+
+    /// All bytes have come.
+    ///
+    /// # Errors
+    /// Standard output does not take them.
+    pub(crate) fn finish(self) -> io::Result<()> {
+        if let Listing::Print { pending, .. } = &self
+            && !pending.is_empty()
+        {
+            println!("{}", Escaped(pending));
+        }
+        io::stdout().flush()
+    }
+
+    /// The names that were collected.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        let bytes = match self {
+            Listing::Print { pending, .. } => pending,
+            Listing::Collect { bytes } => bytes,
+        };
+        lines(bytes).filter_map(|line| str::from_utf8(line).ok())
+    }
+}
+
+/// Prints and removes the lines that are whole; one that is longer than any name is printed in parts.
+fn print_lines(pending: &mut Vec<u8>, out: &mut impl Write) -> io::Result<()> {
+    let whole = match pending.iter().rposition(|&byte| byte == b'\n') {
+        Some(end) => end + 1,
+        None if pending.len() > LINE_BYTES_MAX => pending.len(),
+        None => return Ok(()),
+    };
+    for line in lines(&pending[..whole]) {
+        writeln!(out, "{}", Escaped(line))?;
+    }
+    pending.drain(..whole);
+    Ok(())
+}
+
+fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    bytes
+        .split_inclusive(|&byte| byte == b'\n')
+        .map(|line| line.strip_suffix(b"\n").unwrap_or(line))
+        .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
+}
+
+/// More names than this nobody completes; a server without end cannot fill the memory.
+const COLLECTED_BYTES_MAX: usize = 8 << 20;
+
+/// Longer than a path can be.
+const LINE_BYTES_MAX: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn printed(parts: &[&[u8]]) -> (String, Vec<u8>) {
+        let (mut pending, mut out) = (Vec::new(), Vec::new());
+        for part in parts {
+            pending.extend_from_slice(part);
+            print_lines(&mut pending, &mut out).unwrap();
+        }
+        (String::from_utf8(out).unwrap(), pending)
+    }
+
+    #[test]
+    fn lines_are_printed_whole_and_escaped_wherever_they_are_cut() {
+        let text = b"a\r\n\x1b[2Jb\nc";
+        for cut in 0..text.len() {
+            let (out, rest) = printed(&[&text[..cut], &text[cut..]]);
+            assert_eq!((out.as_str(), rest.as_slice()), ("a\n\\u{1b}[2Jb\n", &b"c"[..]), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_line_without_end_does_not_fill_the_memory() {
+        let (_, rest) = printed(&[&vec![b'x'; LINE_BYTES_MAX + 1]]);
+        assert!(rest.is_empty());
+    }
+
+    #[test]
+    fn what_is_collected_is_bounded() {
+        let mut listing = Listing::collect();
+        for _ in 0..10 {
+            listing.receive(&vec![b'x'; 1 << 20]).unwrap();
+        }
+        assert_eq!(listing.names().map(str::len).sum::<usize>(), COLLECTED_BYTES_MAX);
+    }
+}

@@ -1,0 +1,210 @@
+//! `muxftp ls`, `get` and `put`: things done without a prompt, for people and scripts.
+//!
+//! Invariant: what can be known to be wrong before a connection is made (URLs, local files) is told before.
+
+use std::ffi::{OsStr, OsString};
+use std::io::IsTerminal;
+use std::path::Path;
+
+use muxftp_proto::Escaped;
+use muxftp_proto::client::io::Operation;
+
+use crate::args::{Connection, Get, Ls, Put};
+use crate::content::{Content, Download, Listing, Upload};
+use crate::engine::{Engine, Watch};
+use crate::progress::{Progress, result_line};
+use crate::report;
+use crate::target::{EXAMPLE, ServerName, Target};
+use crate::trouble::Trouble;
+
+/// `muxftp ls`.
+pub(crate) fn ls(args: &Ls) -> Result<(), Trouble> {
+    let targets = parse_all(&args.urls)?;
+    let mut sessions = Sessions::new(args.connection);
+    let results = targets.iter().map(|target| list(sessions.on(&target.server)?, &target.path));
+    let result = run_all(results);
+    sessions.end();
+    result
+}
+
+/// `muxftp get`.
+pub(crate) fn get(args: &Get) -> Result<(), Trouble> {
+    let targets = parse_all(&args.urls)?;
+    let place = args.output.as_deref();
+    if let Some(nameless) = targets.iter().position(|target| target.file_name().is_none()) {
+        let url = Escaped(args.urls[nameless].as_bytes());
+        return Err(Trouble::Usage(format!("`{url}` names no file: put one after the server, such as {EXAMPLE}")));
+    }
+    if let Some(place) = place
+        && targets.len() > 1
+        && place != "-"
+        && !Path::new(place).is_dir()
+    {
+        let text = "with several files, -o must name a directory that exists, or `-`";
+        return Err(Trouble::Usage(text.to_owned()));
+    }
+    let mut sessions = Sessions::new(args.connection);
+    let results = targets.iter().map(|target| {
+        let engine = sessions.on(&target.server)?;
+        download(engine, &target.path, place, !args.quiet).map(|line| tell(&line, args.quiet))
+    });
+    let result = run_all(results);
+    sessions.end();
+    result
+}
+
+/// `muxftp put`.
+pub(crate) fn put(args: &Put) -> Result<(), Trouble> {
+    let Some((url, files)) = args.files_and_url.split_last() else {
+        return Err(Trouble::Usage("say which files, and where they go".to_owned()));
+    };
+    let Some(url) = url.to_str() else {
+        return Err(Trouble::Usage("the URL, which comes last, is not text".to_owned()));
+    };
+    let target = Target::parse(url).map_err(|wrong| Trouble::Usage(format!("{wrong} (the URL comes last)")))?;
+    let uploads = plan_uploads(files, &target)?;
+    let mut sessions = Sessions::new(args.connection);
+    let results = uploads.into_iter().map(|PlannedUpload { content, name }| {
+        let content = content?;
+        let engine = sessions.on(&target.server)?;
+        upload(engine, content, &name, !args.quiet).map(|line| tell(&line, args.quiet))
+    });
+    let result = run_all(results);
+    sessions.end();
+    result
+}
+
+/// Prints the names in a directory of the server.
+pub(crate) fn list(engine: &mut Engine, path: &[u8]) -> Result<(), Trouble> {
+    let operation = Operation::List { path: (!path.is_empty()).then(|| path.to_vec()) };
+    let what = format!("ls {}", Escaped(if path.is_empty() { b"/" } else { path }));
+    let done = engine.run(&operation, Content::Listing(Listing::print()), &what, Watch::default())?;
+    match done.content {
+        Content::Listing(listing) => {
+            listing.finish().map_err(|error| Trouble::local("write to", "standard output", error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Downloads a file; gives the line that says so.
+pub(crate) fn download(
+    engine: &mut Engine,
+    path: &[u8],
+    place: Option<&OsStr>,
+    with_bar: bool,
+) -> Result<String, Trouble> {
+    let Some(name) = crate::target::last_component(path) else {
+        return Err(Trouble::Usage(format!("`{}` is not the name of a file", Escaped(path))));
+    };
+    let download = Download::begin(name, place)?;
+    let to = download.to_string();
+    let what = format!("get {}", Escaped(path));
+    let bar = Progress::new(&Escaped(name).to_string(), None, with_bar && place.is_none_or(|place| place != "-"));
+    let watch = Watch { progress: Some(&mut |bytes| bar.set(bytes)), limit: None };
+    let operation = Operation::Get { name: path.to_vec() };
+    let done = engine.run(&operation, Content::Download(download), &what, watch)?;
+    if let Content::Download(download) = done.content {
+        download.finish()?;
+    }
+    Ok(format!("{} -> {to}: {}", Escaped(path), result_line(done.bytes, done.took)))
+}
+
+/// Uploads a file as `name`; gives the line that says so.
+pub(crate) fn upload(engine: &mut Engine, upload: Upload, name: &[u8], with_bar: bool) -> Result<String, Trouble> {
+    let (from, size) = (upload.to_string(), upload.size());
+    let what = format!("put {}", Escaped(name));
+    let bar = Progress::new(&from, Some(size), with_bar);
+    let watch = Watch { progress: Some(&mut |bytes| bar.set(bytes)), limit: None };
+    let operation = Operation::Put { name: name.to_vec(), size: Some(size) };
+    let done = engine.run(&operation, Content::Upload(upload), &what, watch)?;
+    Ok(format!("{from} -> {}: {}", Escaped(name), result_line(done.bytes, done.took)))
+}
+
+/// One file of `muxftp put`.
+struct PlannedUpload {
+    /// Or why it cannot be read.
+    content: Result<Upload, Trouble>,
+    name: Vec<u8>,
+}
+
+/// The session of the present URL: kept while the next URL is of the same server.
+struct Sessions {
+    connection: Connection,
+    engine: Option<Engine>,
+}
+
+impl Sessions {
+    fn new(connection: Connection) -> Sessions {
+        Sessions { connection, engine: None }
+    }
+
+    fn on(&mut self, server: &ServerName) -> Result<&mut Engine, Trouble> {
+        if self.engine.as_ref().is_some_and(|engine| engine.server() != server) {
+            self.end();
+        }
+        match &mut self.engine {
+            Some(engine) => Ok(engine),
+            none => Ok(none.insert(Engine::new(server, self.connection)?)),
+        }
+    }
+
+    fn end(&mut self) {
+        if let Some(mut engine) = self.engine.take() {
+            engine.quit();
+        }
+    }
+}
+
+fn parse_all(urls: &[String]) -> Result<Vec<Target>, Trouble> {
+    urls.iter().map(|url| Target::parse(url).map_err(Trouble::Usage)).collect()
+}
+
+/// What goes where.
+fn plan_uploads(files: &[OsString], target: &Target) -> Result<Vec<PlannedUpload>, Trouble> {
+    let is_directory = target.path.is_empty() || target.path.ends_with(b"/");
+    if files.len() > 1 && !is_directory {
+        let text = "with several files, the URL must name the server, or a directory with a `/` at its end";
+        return Err(Trouble::Usage(text.to_owned()));
+    }
+    let mut plans = Vec::new();
+    for file in files {
+        let name = match (is_directory, Upload::file_name(file)) {
+            (false, _) => target.path.clone(),
+            (true, Some(name)) => [&target.path, name].concat(),
+            (true, None) => {
+                let text = "this has no name of its own: put one at the end of the URL";
+                return Err(Trouble::Usage(format!("`{}`: {text}", file.to_string_lossy())));
+            }
+        };
+        plans.push(PlannedUpload { content: Upload::open(file), name });
+    }
+    Ok(plans)
+}
+
+/// Does all, reporting each failure when it comes; one alone is left to the caller to report.
+fn run_all(results: impl ExactSizeIterator<Item = Result<(), Trouble>>) -> Result<(), Trouble> {
+    let alone = results.len() == 1;
+    let mut code = None;
+    for result in results {
+        match result {
+            Ok(()) => {}
+            Err(trouble) if alone || trouble.is_interruption() => return Err(trouble),
+            Err(trouble) => {
+                report(&trouble);
+                code.get_or_insert(trouble.exit_code());
+                if !trouble.spares_the_rest() {
+                    break;
+                }
+            }
+        }
+    }
+    code.map_or(Ok(()), |code| Err(Trouble::Reported(code)))
+}
+
+/// A result, for a person at a terminal.
+fn tell(line: &str, quiet: bool) {
+    if !quiet && std::io::stderr().is_terminal() {
+        eprintln!("{line}");
+    }
+}

@@ -1,0 +1,241 @@
+//! The prompt: reads lines, does them, goes on.
+//!
+//! It must not know how an operation runs. Where standard input is no terminal the lines are a script: no prompt is
+//! shown, failures are reported and remembered, and the rest is done all the same.
+//!
+//! Invariant: one command at a time; Ctrl-C ends the command, never the prompt.
+
+mod command;
+mod complete;
+
+use std::cell::RefCell;
+use std::io::{self, BufRead, IsTerminal};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::process::Signal;
+use rustyline::error::ReadlineError;
+use rustyline::history::FileHistory;
+use rustyline::{CompletionType, Config, Editor};
+
+use crate::args::Connection;
+use crate::content::Upload;
+use crate::engine::Engine;
+use crate::oneshot;
+use crate::report;
+use crate::target::Target;
+use crate::trouble::Trouble;
+use command::{Line, Verb};
+use complete::Names;
+
+/// Opens a prompt on the server of `url`.
+pub(crate) fn run(url: &str, connection: Connection) -> Result<(), Trouble> {
+    let target = Target::parse(url).map_err(Trouble::Usage)?;
+    if !target.path.is_empty() {
+        let text = format!("a prompt is opened on a server: {}; to fetch a file: muxftp get {url}", target.server);
+        return Err(Trouble::Usage(text));
+    }
+    // The editor takes SIGINT when it is made, the engine when it is: made in this order, both hear of it.
+    let editor = io::stdin().is_terminal().then(new_editor).transpose()?;
+    let mut engine = Engine::new(&target.server, connection)?;
+    engine.connect()?;
+    let prompt = Prompt { engine: Rc::new(RefCell::new(engine)), waiting: Arc::default() };
+    prompt.let_signals_end_the_wait()?;
+    let result = match editor {
+        Some(editor) => prompt.converse(editor),
+        None => prompt.follow_script(),
+    };
+    prompt.engine.borrow_mut().quit();
+    result
+}
+
+type LineEditor = Editor<Names, FileHistory>;
+
+struct Prompt {
+    engine: Rc<RefCell<Engine>>,
+    /// No operation runs: a signal to end has nothing to clean up.
+    waiting: Arc<AtomicBool>,
+}
+
+/// Whether to go on.
+enum Next {
+    Line,
+    End,
+}
+
+impl Prompt {
+    /// The engine has caught these signals for its operations; while a person thinks they end the program as ever.
+    fn let_signals_end_the_wait(&self) -> Result<(), Trouble> {
+        for signal in [Signal::TERM, Signal::HUP] {
+            signal_hook::flag::register_conditional_default(signal.as_raw(), Arc::clone(&self.waiting))
+                .map_err(|error| Trouble::local("take", "signals", error))?;
+        }
+        Ok(())
+    }
+
+    fn converse(&self, mut editor: LineEditor) -> Result<(), Trouble> {
+        println!("Connected to {}. HELP lists the commands.", self.engine.borrow().server());
+        editor.set_helper(Some(Names::new(Rc::clone(&self.engine))));
+        let history = history_file();
+        if let Some(file) = &history {
+            // Without its history the prompt works as well.
+            let _ = editor.load_history(file);
+        }
+        let result = self.read_lines(&mut editor);
+        if let Some(file) = &history {
+            let _ = editor.save_history(file);
+        }
+        result
+    }
+
+    fn read_lines(&self, editor: &mut LineEditor) -> Result<(), Trouble> {
+        loop {
+            let line = match self.wait(|| editor.readline("ftp> ")) {
+                Ok(line) => line,
+                // Ctrl-C drops the line; one that ended a transfer is told to the editor too, and is done with.
+                Err(ReadlineError::Interrupted | ReadlineError::Signal(_)) => continue,
+                Err(ReadlineError::Eof) => return Ok(()),
+                Err(error) => return Err(terminal(error, "read")),
+            };
+            match self.obey(&line) {
+                Ok(Next::Line) => {}
+                Ok(Next::End) => return Ok(()),
+                Err(trouble @ Trouble::Interrupted(signal)) if signal == Signal::INT.as_raw() => report(&trouble),
+                Err(trouble @ Trouble::Interrupted(_)) => return Err(trouble),
+                Err(trouble) => report(&trouble),
+            }
+            if let Some(names) = editor.helper() {
+                names.forget();
+            }
+        }
+    }
+
+    fn follow_script(&self) -> Result<(), Trouble> {
+        let mut code = None;
+        for line in io::stdin().lock().lines() {
+            let line = line.map_err(|error| Trouble::local("read", "standard input", error))?;
+            match self.obey(&line) {
+                Ok(Next::Line) => {}
+                Ok(Next::End) => break,
+                Err(trouble @ (Trouble::Interrupted(_) | Trouble::CannotConnect { .. } | Trouble::OutputClosed)) => {
+                    return Err(trouble);
+                }
+                Err(trouble) => {
+                    report(&trouble);
+                    code.get_or_insert(trouble.exit_code());
+                }
+            }
+        }
+        code.map_or(Ok(()), |code| Err(Trouble::Reported(code)))
+    }
+
+    fn obey(&self, line: &str) -> Result<Next, Trouble> {
+        match command::parse(line).map_err(Trouble::Usage)? {
+            Line::Empty => {}
+            Line::Shell(command) => self.wait(|| run_shell(&command))?,
+            Line::Command(Verb::Exit, _) => return Ok(Next::End),
+            Line::Command(verb, words) => self.do_command(verb, &words)?,
+        }
+        Ok(Next::Line)
+    }
+
+    fn do_command(&self, verb: Verb, words: &[String]) -> Result<(), Trouble> {
+        let first = words.first().map(String::as_str);
+        let second = words.get(1).map(String::as_str);
+        let mut engine = self.engine.borrow_mut();
+        match (verb, first) {
+            (Verb::List, directory) => oneshot::list(&mut engine, directory.unwrap_or_default().as_bytes()),
+            (Verb::Get, Some(name)) => {
+                let place = second.map(at_home);
+                let place = place.as_deref().map(Path::as_os_str);
+                oneshot::download(&mut engine, name.as_bytes(), place, true).map(|line| println!("{line}"))
+            }
+            (Verb::Put, Some(local)) => {
+                let local = at_home(local);
+                let upload = Upload::open(local.as_os_str())?;
+                let name = match second {
+                    Some(name) => name.as_bytes(),
+                    None => Upload::file_name(local.as_os_str())
+                        .ok_or_else(|| Trouble::Usage("say the name it is to have: PUT local name".to_owned()))?,
+                };
+                oneshot::upload(&mut engine, upload, name, true).map(|line| println!("{line}"))
+            }
+            (Verb::LocalDirectory, directory) => change_directory(directory.unwrap_or("~")),
+            (Verb::LocalPath, _) => show_directory(),
+            (Verb::Help, _) => {
+                print!("{}", command::help());
+                Ok(())
+            }
+            (Verb::Get | Verb::Put | Verb::Exit, _) => Ok(()),
+        }
+    }
+
+    /// Waits for a person, or for a program of theirs.
+    fn wait<T>(&self, action: impl FnOnce() -> T) -> T {
+        self.waiting.store(true, Ordering::SeqCst);
+        let result = action();
+        self.waiting.store(false, Ordering::SeqCst);
+        result
+    }
+}
+
+fn new_editor() -> Result<LineEditor, Trouble> {
+    let config = Config::builder().completion_type(CompletionType::List).auto_add_history(true).build();
+    Editor::with_config(config).map_err(|error| terminal(error, "use"))
+}
+
+fn run_shell(command: &str) -> Result<(), Trouble> {
+    let shell = std::env::var_os("SHELL").unwrap_or_else(|| "/bin/sh".into());
+    let mut program = Command::new(&shell);
+    if !command.is_empty() {
+        program.args(["-c", command]);
+    }
+    let status = program.status().map_err(|error| Trouble::local("run", shell.to_string_lossy(), error))?;
+    if !status.success() {
+        eprintln!("muxftp: the command ended with {status}");
+    }
+    Ok(())
+}
+
+fn change_directory(directory: &str) -> Result<(), Trouble> {
+    let directory = at_home(directory);
+    std::env::set_current_dir(&directory)
+        .map_err(|error| Trouble::local("change to", directory.to_string_lossy(), error))?;
+    show_directory()
+}
+
+fn show_directory() -> Result<(), Trouble> {
+    let directory = std::env::current_dir().map_err(|error| Trouble::local("find", "the directory here", error))?;
+    println!("{}", muxftp_proto::Escaped(directory.as_os_str().as_encoded_bytes()));
+    Ok(())
+}
+
+/// A leading `~` is the home directory, as a shell reads it.
+fn at_home(path: &str) -> PathBuf {
+    match (path.strip_prefix('~'), std::env::home_dir()) {
+        (Some(rest), Some(home)) if rest.is_empty() || rest.starts_with('/') => home.join(rest.trim_start_matches('/')),
+        _ => PathBuf::from(path),
+    }
+}
+
+/// Where the lines of former sessions are kept; its directory is made.
+fn history_file() -> Option<PathBuf> {
+    let state = std::env::var_os("XDG_STATE_HOME")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute())
+        .or_else(|| Some(std::env::home_dir()?.join(".local/state")))?;
+    let directory = state.join("muxftp");
+    std::fs::create_dir_all(&directory).ok()?;
+    Some(directory.join("history"))
+}
+
+fn terminal(error: ReadlineError, doing: &str) -> Trouble {
+    let error = match error {
+        ReadlineError::Io(error) => error,
+        other => io::Error::other(other.to_string()),
+    };
+    Trouble::local(doing, "the terminal", error)
+}

@@ -1,0 +1,8 @@
+//! muxftp as people and scripts run it: the real program, against the real server and against servers that misbehave.
+#![allow(clippy::unwrap_used, reason = "clippy.toml allows it in test functions, but not in their helpers")]
+
+mod hostile;
+mod oneshot;
+mod prompt;
+mod support;
+mod terminal;

@@ -1,0 +1,162 @@
+//! A server in a thread, a scripted server, and the program under test.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+
+use muxftp_server::{Config, PortRange, Server, Stop};
+use tempfile::TempDir;
+
+/// muxftpd over an empty directory, ended when it is dropped.
+pub struct TestServer {
+    address: SocketAddr,
+    root: TempDir,
+    stop: Stop,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl TestServer {
+    pub fn start() -> TestServer {
+        let root = tempfile::tempdir().unwrap();
+        let config = Config::embedded(root.path().to_owned(), PortRange::new(20000, 29999).unwrap());
+        let mut server = Server::start(&config).unwrap();
+        let address = server.addresses().unwrap()[0].1;
+        let stop = server.stopper();
+        let thread = std::thread::spawn(move || server.run().unwrap());
+        TestServer { address, root, stop, thread: Some(thread) }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("simple://{}/{path}", self.address)
+    }
+
+    pub fn root(&self) -> &Path {
+        self.root.path()
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        // The second request ends it at once.
+        self.stop.request();
+        self.stop.request();
+        if let Some(thread) = self.thread.take() {
+            let ended = thread.join();
+            if !std::thread::panicking() {
+                ended.unwrap();
+            }
+        }
+    }
+}
+
+/// A server that does what a test says, for one connection after the other; ended with its script.
+pub struct Fake {
+    address: SocketAddr,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Fake {
+    /// Runs `script` on a listener.
+    pub fn start(script: impl FnOnce(&TcpListener) + Send + 'static) -> Fake {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let thread = std::thread::spawn(move || script(&listener));
+        Fake { address, thread: Some(thread) }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("simple://{}/{path}", self.address)
+    }
+
+    /// Waits for the script's end, and fails when it failed.
+    pub fn join(mut self) {
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap();
+        }
+    }
+}
+
+/// The control connection of a fake server.
+pub struct Control {
+    stream: BufReader<TcpStream>,
+}
+
+impl Control {
+    pub fn accept(listener: &TcpListener) -> Control {
+        Control { stream: BufReader::new(listener.accept().unwrap().0) }
+    }
+
+    /// The next command, without its end; empty at the end.
+    pub fn hear(&mut self) -> String {
+        let mut line = String::new();
+        self.stream.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
+    pub fn say(&mut self, text: &[u8]) {
+        self.stream.get_mut().write_all(text).unwrap();
+    }
+
+    /// Opens a data port, names it, and takes the connection.
+    pub fn open_data(&mut self) -> TcpStream {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        self.say(format!("200 OK {port}\r\n").as_bytes());
+        listener.accept().unwrap().0
+    }
+
+    /// Waits until the client has closed.
+    pub fn wait_for_end(&mut self) {
+        let mut rest = Vec::new();
+        // A reset is an end, too.
+        let _ = self.stream.read_to_end(&mut rest);
+    }
+}
+
+/// muxftp, to be started in `directory`.
+pub fn muxftp<S: AsRef<OsStr>>(directory: &Path, args: &[S]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_muxftp"));
+    command.args(args).current_dir(directory).stdin(Stdio::null());
+    command
+}
+
+/// Runs muxftp to its end.
+pub fn run<S: AsRef<OsStr>>(directory: &Path, args: &[S]) -> Output {
+    muxftp(directory, args).output().unwrap()
+}
+
+/// Runs muxftp with a script on its standard input.
+pub fn run_with_input<S: AsRef<OsStr>>(directory: &Path, args: &[S], input: &[u8]) -> Output {
+    let mut command = muxftp(directory, args);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // It may have ended before it read anything; what it said is what counts.
+    let _ = child.stdin.take().unwrap().write_all(input);
+    child.wait_with_output().unwrap()
+}
+
+pub fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+/// All names in a directory, hidden ones included.
+pub fn names(directory: &Path) -> Vec<String> {
+    let mut names: Vec<_> =
+        std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// Sends a signal to a child of ours.
+pub fn signal(child: &Child, signal: rustix::process::Signal) {
+    let pid = rustix::process::Pid::from_child(child);
+    rustix::process::kill_process(pid, signal).unwrap();
+}
+
+/// Two ends of "it is time".
+pub fn moment() -> (mpsc::Sender<()>, mpsc::Receiver<()>) {
+    mpsc::channel()
+}

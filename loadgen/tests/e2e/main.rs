@@ -1,0 +1,10 @@
+//! loadgen as a person runs it: the real program, against its embedded server and against servers that lie.
+#![allow(clippy::unwrap_used, reason = "clippy.toml allows it in test functions, but not in their helpers")]
+
+mod features;
+mod files;
+mod liar;
+mod liars;
+mod line;
+mod signals;
+mod support;

@@ -1,0 +1,187 @@
+//! The client session against a server whose lines and connections a test makes up.
+
+use std::time::{Duration, Instant};
+
+use muxftp_proto::client::io::{ClientEffect, ClientEvent, ClientStep, ClientTimeouts, Failure, Operation, Outcome};
+use muxftp_proto::{ClientSession, Dialect};
+
+/// What can come to a session.
+#[derive(Debug, Clone, Copy)]
+enum Input {
+    Line(&'static str),
+    Data(ClientEvent),
+    Lost,
+    /// So many seconds pass.
+    Wait(u64),
+}
+
+use ClientEvent::{DataConnected, DataFailed, Moved, Progress};
+use Input::{Data, Line, Lost, Wait};
+
+const OPENING: Input = Line("200 OK 20001\r\n");
+const COMPLETE: Input = Line("226 Transfer Complete\r\n");
+const REFUSED: Input = Line("550 Disk Error\r\n");
+const GARBAGE: Input = Line("HTTP/1.1 400 Bad Request\r\n");
+
+/// Plays inputs to a session that does `operation`; gives all outcomes.
+fn play(operation: &Operation, inputs: &[Input]) -> (ClientSession, Vec<Outcome>) {
+    let mut now = Instant::now();
+    let mut session = ClientSession::new(Dialect::Simple, ClientTimeouts::default());
+    session.submit(operation, now);
+    let mut outcomes = Vec::new();
+    for input in inputs {
+        match *input {
+            // The worst way for a line to come: byte by byte.
+            Line(line) => line.as_bytes().chunks(1).for_each(|byte| session.handle_input(byte, now)),
+            Data(event) => session.handle_event(event, now),
+            Lost => session.handle_lost(),
+            Wait(seconds) => {
+                now += Duration::from_secs(seconds);
+                session.handle_timeout(now);
+            }
+        }
+        outcomes.extend(session.poll_outcome());
+    }
+    (session, outcomes)
+}
+
+fn failed(step: ClientStep, failure: Failure) -> Outcome {
+    Outcome::Failed { step, failure }
+}
+
+#[test]
+fn each_way_to_go_on_at_each_step_has_its_one_outcome() {
+    use ClientStep::{Complete, DataConnect, Negotiate, Transfer};
+    let refused = || Outcome::Refused { code: 550, text: b"Disk Error".to_vec() };
+    let garbage = || Failure::UnexpectedReply(b"HTTP/1.1 400 Bad Request".to_vec());
+    let path = [OPENING, Data(DataConnected), Data(Moved)];
+    let table: &[(usize, &[Input], Outcome)] = &[
+        (0, &[Lost], failed(Negotiate, Failure::ControlLost)),
+        (0, &[GARBAGE], failed(Negotiate, garbage())),
+        (0, &[COMPLETE], failed(Negotiate, Failure::UnexpectedReply(b"a completion".to_vec()))),
+        (0, &[Wait(29), Wait(1)], failed(Negotiate, Failure::TimedOut)),
+        (0, &[REFUSED], refused()),
+        (1, &[Lost], failed(DataConnect, Failure::ControlLost)),
+        (1, &[GARBAGE], failed(DataConnect, garbage())),
+        (1, &[OPENING], failed(DataConnect, Failure::UnexpectedReply(b"a data port (20001)".to_vec()))),
+        (1, &[Wait(9), Wait(1)], failed(DataConnect, Failure::TimedOut)),
+        (1, &[REFUSED], refused()),
+        (1, &[Data(DataFailed), REFUSED], refused()),
+        (1, &[Data(DataFailed), COMPLETE], failed(DataConnect, Failure::DataConnect)),
+        (1, &[Data(DataFailed), Lost], failed(DataConnect, Failure::DataConnect)),
+        (1, &[Data(DataFailed), Wait(30)], failed(DataConnect, Failure::DataConnect)),
+        (1, &[COMPLETE, Data(DataConnected), Data(Moved)], Outcome::Complete),
+        (2, &[Lost], failed(Transfer, Failure::ControlLost)),
+        (2, &[GARBAGE], failed(Transfer, garbage())),
+        (2, &[Wait(59), Wait(1)], failed(Transfer, Failure::TimedOut)),
+        (2, &[Wait(59), Data(Progress), Wait(59), Data(Progress), Wait(60)], failed(Transfer, Failure::TimedOut)),
+        (2, &[REFUSED], refused()),
+        (2, &[Data(DataFailed), REFUSED], refused()),
+        (2, &[Data(DataFailed), COMPLETE], failed(Transfer, Failure::DataLost)),
+        (2, &[Data(DataFailed), Lost], failed(Transfer, Failure::DataLost)),
+        (2, &[COMPLETE, Data(DataFailed)], failed(Transfer, Failure::DataLost)),
+        (2, &[COMPLETE, Data(Moved)], Outcome::Complete),
+        (3, &[COMPLETE], Outcome::Complete),
+        (3, &[REFUSED], refused()),
+        (3, &[Lost], failed(Complete, Failure::ControlLost)),
+        (3, &[GARBAGE], failed(Complete, garbage())),
+        (3, &[Wait(29), Wait(1)], failed(Complete, Failure::TimedOut)),
+    ];
+    let name = || b"file".to_vec();
+    for operation in [
+        Operation::Get { name: name() },
+        Operation::Put { name: name(), size: Some(3) },
+        Operation::List { path: None },
+    ] {
+        for (steps, inputs, outcome) in table {
+            let (session, outcomes) = play(&operation, &[&path[..*steps], inputs].concat());
+            assert_eq!(
+                outcomes.as_slice(),
+                std::slice::from_ref(outcome),
+                "{operation:?} after {steps} steps: {inputs:?}"
+            );
+            let goes_on = !matches!(outcome, Outcome::Failed { .. });
+            assert_eq!((session.is_ready(), session.is_closed()), (goes_on, !goes_on), "{inputs:?}");
+        }
+    }
+}
+
+#[test]
+fn a_farewell_is_granted_however_it_comes() {
+    for inputs in [&[Line("200 OK Goodbye\r\n")][..], &[Lost]] {
+        let (session, outcomes) = play(&Operation::Quit, inputs);
+        assert_eq!(outcomes, [Outcome::Complete]);
+        assert!(session.is_closed());
+    }
+}
+
+#[test]
+fn replies_that_name_no_port_are_no_replies() {
+    for line in ["200 OK 0\r\n", "200 OK 70000\r\n", "200 OK\r\n", "200 OK 20001x\r\n", "200 20001\r\n", "\r\n"] {
+        let (session, outcomes) = play(&Operation::List { path: None }, &[Line(line)]);
+        assert!(matches!(outcomes[..], [Outcome::Failed { failure: Failure::UnexpectedReply(_), .. }]), "{line:?}");
+        assert!(session.is_closed());
+    }
+}
+
+#[test]
+fn a_name_that_cannot_be_said_costs_nothing() {
+    let (mut session, outcomes) = play(&Operation::Get { name: b"two\nlines".to_vec() }, &[]);
+    assert!(outcomes.is_empty());
+    assert_eq!(session.poll_outcome(), Some(Outcome::Unsayable));
+    assert!(session.is_ready() && session.outbox().is_empty());
+}
+
+#[test]
+fn a_server_that_speaks_unasked_ends_the_session() {
+    let mut session = ClientSession::new(Dialect::Simple, ClientTimeouts::default());
+    session.handle_input(b"550 Idle Timeout\r\n", Instant::now());
+    assert!(session.is_closed());
+    assert_eq!(session.poll_effect(), Some(ClientEffect::CloseControl));
+}
+
+/// A session that has asked for a file and whose bytes are on their way.
+fn moving(now: Instant) -> ClientSession {
+    let mut session = ClientSession::new(Dialect::Simple, ClientTimeouts::default());
+    session.submit(&Operation::Get { name: b"file".to_vec() }, now);
+    session.handle_input(b"200 OK 20001\r\n", now);
+    assert_eq!(session.poll_effect(), Some(ClientEffect::ConnectData { port: 20001 }));
+    session.handle_event(ClientEvent::DataConnected, now);
+    assert_eq!(session.poll_effect(), Some(ClientEffect::StartMoving));
+    session
+}
+
+#[test]
+fn a_farewell_behind_the_final_reply_does_not_spoil_the_download() {
+    let now = Instant::now();
+    let mut session = moving(now);
+    session.handle_input(b"226 Transfer Complete\r\n550 Server Shutting Down\r\n", now);
+    session.handle_lost();
+    assert_eq!(session.poll_outcome(), None, "bytes are still on their way");
+    session.handle_event(ClientEvent::Moved, now);
+    assert_eq!(session.poll_outcome(), Some(Outcome::Complete));
+    assert!(session.is_closed());
+}
+
+#[test]
+fn a_control_connection_that_ends_behind_the_final_reply_does_not_spoil_the_download() {
+    let now = Instant::now();
+    let mut session = moving(now);
+    session.handle_input(b"226 Transfer Complete\r\n", now);
+    session.handle_lost();
+    session.handle_event(ClientEvent::Moved, now);
+    assert_eq!(session.poll_outcome(), Some(Outcome::Complete));
+    assert!(session.is_closed());
+}
+
+#[test]
+fn a_server_that_talks_on_is_cut_off() {
+    let now = Instant::now();
+    let mut session = moving(now);
+    session.handle_input(b"226 Transfer Complete\r\n", now);
+    for _ in 0..10_000 {
+        session.handle_input(b"226 Transfer Complete\r\n", now);
+    }
+    assert!(matches!(session.poll_outcome(), Some(Outcome::Failed { .. })));
+    assert!(session.is_closed());
+}

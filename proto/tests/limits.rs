@@ -1,0 +1,85 @@
+//! What a peer can make a server session hold is bounded.
+
+use std::time::{Duration, Instant};
+
+use muxftp_proto::server::io::{Effect, SessionConfig};
+use muxftp_proto::{Dialect, ServerSession, limits};
+
+fn session() -> (ServerSession, Instant) {
+    let now = Instant::now();
+    let hour = Duration::from_secs(3600);
+    let config = SessionConfig {
+        may_read: true,
+        may_write: true,
+        data_connect_timeout: hour,
+        stall_timeout: hour,
+        idle_timeout: hour,
+    };
+    (ServerSession::new(Dialect::Simple, config, now), now)
+}
+
+/// Gives lines for as long as the session wants them; gives how many bytes it took.
+fn flood(session: &mut ServerSession, line: &[u8], now: Instant) -> usize {
+    let mut taken = 0;
+    while session.wants_input() && taken < 100 << 20 {
+        session.handle_input(line, now);
+        taken += line.len();
+    }
+    taken
+}
+
+#[test]
+fn replies_that_nobody_reads_stop_the_taking_of_commands() {
+    let (mut session, now) = session();
+    // Answered at once, and no error: a bad command would end the session.
+    let lines = b"GET a\r\n".repeat(10);
+    let mut answered = 0;
+    for _ in 0..100_000 {
+        if !session.wants_input() {
+            break;
+        }
+        session.handle_input(&lines, now);
+        while let Some(effect) = session.poll_effect() {
+            if let Effect::OpenRead { op, .. } = effect {
+                let cause = muxftp_proto::Cause::NotFound;
+                session.handle_event(muxftp_proto::server::io::Event::StorageFailed { op, cause }, now);
+                answered += 1;
+            }
+        }
+    }
+    assert!(!session.wants_input(), "the peer is not held back");
+    assert!(session.outbox().pending().len() <= limits::OUTBOX_BYTES_MAX + 100);
+    let unread = session.outbox().pending().len();
+    session.outbox().consume(unread);
+    session.handle_flushed(now);
+    assert!(session.poll_effect().is_some(), "it goes on when the replies are read (after {answered} answers)");
+}
+
+#[test]
+fn lines_behind_a_transfer_stop_the_reading() {
+    let (mut session, now) = session();
+    session.handle_input(b"GET a\r\n", now);
+    let taken = flood(&mut session, b"LS\r\n", now);
+    assert!(taken <= limits::INPUT_BYTES_MAX + 4, "{taken} bytes wait behind a transfer");
+}
+
+#[test]
+fn a_line_without_end_takes_no_more_room_than_a_line() {
+    let (mut session, now) = session();
+    for _ in 0..1000 {
+        session.handle_input(&[b'x'; 100_000], now);
+    }
+    assert!(session.wants_input());
+    assert_eq!(session.outbox().pending(), b"550 Line Too Long\r\n", "one answer for one line");
+}
+
+#[test]
+fn a_peer_that_only_errs_is_shown_out() {
+    let (mut session, now) = session();
+    for _ in 0..=limits::BAD_COMMANDS_MAX {
+        session.handle_input(b"GET / HTTP/1.1\r\n", now);
+    }
+    let said = String::from_utf8(session.outbox().pending().to_vec()).unwrap();
+    assert!(said.ends_with("550 Too Many Errors\r\n"), "{said}");
+    assert!(!session.wants_input());
+}

@@ -1,0 +1,88 @@
+//! Both ends of the protocol in one small world: client sessions, server sessions, files in memory, a clock that obeys.
+//!
+//! Everything that a network, a disk and a person can do to a session is drawn from one seed: pieces of lines, cuts,
+//! data connections that are late, lost or refused, disks that are slow, full or broken, servers that end. After each
+//! step, and at the end, the sessions' promises are checked:
+//!
+//! - each command gets exactly one final reply, in order, or the control connection is gone;
+//! - what a client takes for done is done: a confirmed upload is visible, whole and once; a refused one changed nothing;
+//!   a download that succeeded is a version that was visible, byte for byte;
+//! - nothing leaks: when all is over, no port, no file, no temporary upload and no timer is left;
+//! - late answers to transfers that have ended change nothing.
+//!
+//! `SIM_SEED=17 cargo test -p muxftp-proto --test simulation -- --nocapture` shows one seed step by step.
+#![allow(clippy::unwrap_used, reason = "clippy.toml allows it in test functions, but not in their helpers")]
+
+mod client;
+mod disk;
+mod env;
+mod link;
+mod raw;
+mod server;
+mod world;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use muxftp_proto::Dialect;
+
+use env::Stats;
+use world::World;
+
+#[test]
+fn sessions_keep_their_promises_whatever_happens() {
+    if let Some(seed) = std::env::var("SIM_SEED").ok().map(|seed| seed.parse().expect("SIM_SEED is a number")) {
+        let stats = World::new(seed, Dialect::Simple, true).run();
+        println!("{stats:#?}");
+        return;
+    }
+    let mut total = Stats::default();
+    for seed in 0..SEEDS {
+        match catch_unwind(AssertUnwindSafe(|| World::new(seed, Dialect::Simple, false).run())) {
+            Ok(stats) => total.add(&stats),
+            Err(_) => panic!(
+                "seed {seed} fails; to see it: SIM_SEED={seed} cargo test -p muxftp-proto --test simulation -- --nocapture"
+            ),
+        }
+    }
+    // A simulation in which nothing happens proves nothing.
+    for event in EXPECTED {
+        assert!(total.count(event) > 0, "no seed has seen `{event}`: {total:#?}");
+    }
+}
+
+#[test]
+fn a_seed_gives_the_same_run_again() {
+    for seed in [3, 141, 592] {
+        let run = || World::new(seed, Dialect::Simple, false).run();
+        assert_eq!(run(), run());
+    }
+}
+
+const SEEDS: u64 = 1_000;
+
+/// What must have happened in some seed, for the checks to have had something to check.
+const EXPECTED: [&str; 23] = [
+    "get complete",
+    "put complete",
+    "list complete",
+    "quit complete",
+    "refused File Not Found",
+    "refused No Space Left",
+    "refused Disk Error",
+    "refused No Data Port Free",
+    "refused Data Connection Timed Out",
+    "refused Data Connection Stalled",
+    "refused Data Connection Lost",
+    "refused Server Shutting Down",
+    "failed ControlLost",
+    "failed TimedOut",
+    "failed DataConnect",
+    "failed DataLost",
+    "control cut",
+    "late answer",
+    "commit after loss",
+    "part of an undeclared upload",
+    "session closed by the server",
+    "raw session answered",
+    "server drained",
+];

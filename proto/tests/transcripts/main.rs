@@ -1,0 +1,236 @@
+//! Golden dialogues of the server session: what is said, and what is asked of the shell, line by line.
+//!
+//! A transcript is a text file of a dialect:
+//!
+//! ```text
+//! C: GET notes.txt            the client says
+//! -> open notes.txt to read   the session wants
+//! <- ready 12                 the shell answers
+//! S: 200 OK 20001             the server says
+//! wait 10 s                   time passes, and the timer fires if it is due
+//! ```
+//!
+//! `\xNN` is a byte, `<5000 times x>` is what it says, and `#` begins a comment line. Each transcript is played with LF
+//! and with CRLF as line ends, and with its lines arriving whole and byte by byte: it must always be the same.
+#![allow(clippy::unwrap_used, reason = "clippy.toml allows it in test functions, but not in their helpers")]
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use muxftp_proto::server::io::{Effect, Event, OperationId, SessionConfig};
+use muxftp_proto::{Cause, Dialect, ServerSession};
+
+#[test]
+fn transcripts_are_played_to_the_letter() {
+    for dialect in Dialect::ALL {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts").join(dialect.word());
+        let mut played = 0;
+        for entry in fs::read_dir(&directory).unwrap() {
+            let path = entry.unwrap().path();
+            let text = fs::read_to_string(&path).unwrap();
+            for line_end in ["\n", "\r\n"] {
+                for pieces in [Pieces::Lines, Pieces::Bytes] {
+                    let name = path.file_name().unwrap().to_string_lossy();
+                    Player::new(dialect, &text, line_end, pieces)
+                        .play(&text, &format!("{name} ({pieces:?}, {line_end:?})"));
+                }
+            }
+            played += 1;
+        }
+        assert!(played > 0, "no transcript in {}", directory.display());
+    }
+}
+
+/// How the lines arrive.
+#[derive(Debug, Clone, Copy)]
+enum Pieces {
+    Lines,
+    Bytes,
+}
+
+struct Player {
+    session: ServerSession,
+    now: Instant,
+    /// The transfer that was last asked for.
+    op: Option<OperationId>,
+    line_end: &'static str,
+    pieces: Pieces,
+    /// What the session has said and wanted since the last input.
+    output: Vec<String>,
+}
+
+impl Player {
+    fn new(dialect: Dialect, text: &str, line_end: &'static str, pieces: Pieces) -> Player {
+        let guest = !text.lines().any(|line| line == "# guest: read-only");
+        let config = SessionConfig {
+            may_read: true,
+            may_write: guest,
+            data_connect_timeout: Duration::from_secs(10),
+            stall_timeout: Duration::from_secs(60),
+            idle_timeout: Duration::from_secs(300),
+        };
+        let now = Instant::now();
+        let session = ServerSession::new(dialect, config, now);
+        Player { session, now, op: None, line_end, pieces, output: Vec::new() }
+    }
+
+    /// Gives each input and holds what follows against the lines that follow.
+    fn play(mut self, text: &str, name: &str) {
+        let mut expected: Vec<&str> = Vec::new();
+        let mut input = (0, "the start");
+        let lines = text.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+        for (number, line) in lines {
+            if line.starts_with("S: ") || line.starts_with("-> ") {
+                expected.push(line);
+                continue;
+            }
+            self.compare(&expected, input, name);
+            expected.clear();
+            input = (number + 1, line);
+            self.give(line);
+        }
+        self.compare(&expected, input, name);
+    }
+
+    /// Effects and replies go different ways, so only the order within each is part of the contract.
+    fn compare(&mut self, expected: &[&str], (number, input): (usize, &str), name: &str) {
+        for prefix in ["-> ", "S: "] {
+            let wanted: Vec<&str> = expected.iter().copied().filter(|line| line.starts_with(prefix)).collect();
+            let got: Vec<&str> =
+                self.output.iter().map(String::as_str).filter(|line| line.starts_with(prefix)).collect();
+            assert_eq!(got, wanted, "{name}: after line {number}, `{input}`");
+        }
+        self.output.clear();
+    }
+
+    fn give(&mut self, line: &str) {
+        if let Some(said) = line.strip_prefix("C: ").or(line.strip_prefix("C:")) {
+            let bytes = [unescape(said).as_slice(), self.line_end.as_bytes()].concat();
+            let pieces: Vec<&[u8]> = match self.pieces {
+                Pieces::Lines => vec![&bytes],
+                Pieces::Bytes => bytes.chunks(1).collect(),
+            };
+            for piece in pieces {
+                self.session.handle_input(piece, self.now);
+                self.settle();
+            }
+        } else if let Some(time) = line.strip_prefix("wait ") {
+            let seconds: f64 = time.strip_suffix(" s").unwrap().parse().unwrap();
+            self.now += Duration::from_secs_f64(seconds);
+            self.session.handle_timeout(self.now);
+            self.settle();
+        } else {
+            match line.strip_prefix("<- ").unwrap_or_else(|| panic!("what is `{line}`?")) {
+                "end of input" => self.session.handle_end_of_input(self.now),
+                "lost" => self.session.handle_lost(self.now),
+                "drain" => self.session.drain(self.now),
+                answer => {
+                    let event = self.event(answer);
+                    self.session.handle_event(event, self.now);
+                }
+            }
+            self.settle();
+        }
+    }
+
+    fn event(&self, answer: &str) -> Event {
+        let op = self.op.expect("an answer has a question");
+        let (word, rest) = answer.split_once(' ').unwrap_or((answer, ""));
+        let number = || rest.parse().unwrap();
+        match word {
+            "ready" => Event::StorageReady { op, size: rest.parse().ok() },
+            "listening" => Event::DataListening { op, port: rest.parse().unwrap() },
+            "connected" => Event::DataConnected { op },
+            "progress" => Event::Progress { op, bytes: number() },
+            "moved" => Event::Moved { op, bytes: number() },
+            "committed" => Event::Committed { op },
+            "no-storage" => Event::StorageFailed { op, cause: cause(rest) },
+            "no-data" => Event::DataFailed { op, cause: cause(rest) },
+            "broken" => {
+                let (bytes, why) = rest.split_once(' ').unwrap();
+                Event::MoveFailed { op, bytes: bytes.parse().unwrap(), cause: cause(why) }
+            }
+            other => panic!("what is `{other}`?"),
+        }
+    }
+
+    fn settle(&mut self) {
+        loop {
+            while let Some(effect) = self.session.poll_effect() {
+                let line = self.describe(effect);
+                self.output.push(format!("-> {line}"));
+            }
+            let pending = self.session.outbox().pending().to_vec();
+            if pending.is_empty() {
+                return;
+            }
+            self.output.extend(String::from_utf8(pending.clone()).unwrap().lines().map(|line| format!("S: {line}")));
+            self.session.outbox().consume(pending.len());
+            self.session.handle_flushed(self.now);
+        }
+    }
+
+    fn describe(&mut self, effect: Effect) -> String {
+        match effect {
+            Effect::OpenRead { op, path } => {
+                self.op = Some(op);
+                format!("open {path} to read")
+            }
+            Effect::OpenWrite { op, path, size } => {
+                self.op = Some(op);
+                let size = size.map_or("unknown size".to_owned(), |size| format!("{size} bytes"));
+                format!("open {path} to write, {size}")
+            }
+            Effect::OpenList { op, path } => {
+                self.op = Some(op);
+                format!("open {} to list", if path.is_root() { "/".to_owned() } else { path.to_string() })
+            }
+            Effect::ListenData { .. } => "listen".to_owned(),
+            Effect::StartMoving { limit: None, .. } => "move".to_owned(),
+            Effect::StartMoving { limit: Some(limit), .. } => format!("move {limit}"),
+            Effect::CloseData { .. } => "close data".to_owned(),
+            Effect::Commit { .. } => "commit".to_owned(),
+            Effect::Release { report, .. } => {
+                let result = match report.result {
+                    Ok(()) => "well".to_owned(),
+                    Err(None) => "peer gone".to_owned(),
+                    Err(Some(cause)) => format!("{cause:?}"),
+                };
+                format!("release, {} bytes, {result}", report.bytes)
+            }
+            Effect::CloseControl { .. } => "close control".to_owned(),
+            Effect::DropControl => "drop control".to_owned(),
+        }
+    }
+}
+
+fn unescape(said: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest = said;
+    while let Some(c) = rest.chars().next() {
+        if let Some(hex) = rest.strip_prefix("\\x") {
+            bytes.push(u8::from_str_radix(&hex[..2], 16).unwrap());
+            rest = &hex[2..];
+        } else if let Some((count, tail)) = rest.strip_prefix('<').and_then(|rest| rest.split_once(" times ")) {
+            let count: usize = count.parse().unwrap();
+            bytes.extend(std::iter::repeat_n(tail.as_bytes()[0], count));
+            rest = tail[1..].strip_prefix('>').unwrap();
+        } else {
+            bytes.extend(c.to_string().as_bytes());
+            rest = &rest[c.len_utf8()..];
+        }
+    }
+    bytes
+}
+
+fn cause(name: &str) -> Cause {
+    match name {
+        "NotFound" => Cause::NotFound,
+        "NoSpace" => Cause::NoSpace,
+        "NoDataPort" => Cause::NoDataPort,
+        "DataLost" => Cause::DataLost,
+        "DiskError" => Cause::DiskError,
+        other => panic!("add `{other}` here"),
+    }
+}
