@@ -10,7 +10,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 rounds=${1:-5}
-floor_source=${FLOOR:-../shared/bench/floor.c}
+floor_source=${FLOOR:-}
 work=$(mktemp -d /dev/shm/muxftp-bench.XXXXXX)
 pids=()
 finish() {

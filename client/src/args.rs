@@ -11,7 +11,8 @@ use muxftp_proto::client::io::ClientTimeouts;
 /// With a URL alone it opens a prompt; `ls`, `get` and `put` do one thing and end.
 #[derive(Debug, Parser)]
 #[command(name = "muxftp", version, after_long_help = AFTER_HELP, after_help = "More with --help.",
-          args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+          override_usage = "muxftp [OPTIONS] URL\n       muxftp [OPTIONS] ls|get|put ...",
+          subcommand_negates_reqs = true, arg_required_else_help = true)]
 pub(crate) struct Cli {
     /// The server to open a prompt on
     #[arg(value_name = "URL", required = true)]
@@ -39,8 +40,6 @@ pub(crate) struct Ls {
     /// The directories to list
     #[arg(value_name = "URL", required = true)]
     pub(crate) urls: Vec<String>,
-    #[command(flatten)]
-    pub(crate) connection: Connection,
 }
 
 /// `muxftp get`.
@@ -55,8 +54,6 @@ pub(crate) struct Get {
     /// No progress and no result lines
     #[arg(short, long)]
     pub(crate) quiet: bool,
-    #[command(flatten)]
-    pub(crate) connection: Connection,
 }
 
 /// `muxftp put`.
@@ -69,18 +66,16 @@ pub(crate) struct Put {
     /// No progress and no result lines
     #[arg(short, long)]
     pub(crate) quiet: bool,
-    #[command(flatten)]
-    pub(crate) connection: Connection,
 }
 
 /// How to treat the server.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub(crate) struct Connection {
     /// Give up after so many seconds without a sign of life [default: 10 to connect, 30 for a reply, 60 for data]
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    #[arg(long, global = true, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub(crate) timeout: Option<u32>,
     /// Show what is said on the control connection, on standard error
-    #[arg(short, long)]
+    #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
 }
 
@@ -141,11 +136,16 @@ mod tests {
     }
 
     #[test]
-    fn commands_have_their_own_arguments() {
-        let cli = Cli::try_parse_from(["muxftp", "get", "simple://h/a", "-o", "x", "--timeout", "5"]).unwrap();
-        let Some(Command::Get(get)) = cli.command else { panic!("no get") };
-        assert_eq!(get.urls, ["simple://h/a"]);
-        assert_eq!(get.connection.timeouts().reply, Duration::from_secs(5));
+    fn flags_of_the_connection_stand_before_or_after_the_command() {
+        for line in [
+            ["muxftp", "get", "simple://h/a", "-o", "x", "--timeout", "5"],
+            ["muxftp", "--timeout", "5", "get", "simple://h/a", "-o", "x"],
+        ] {
+            let cli = Cli::try_parse_from(line).unwrap();
+            let Some(Command::Get(get)) = cli.command else { panic!("no get") };
+            assert_eq!(get.urls, ["simple://h/a"]);
+            assert_eq!(cli.connection.timeouts().reply, Duration::from_secs(5));
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
+use muxftp_proto::Escaped;
 
 use args::{Cli, Command};
 use trouble::Trouble;
@@ -30,11 +31,15 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<(), Trouble> {
-    match &cli.command {
-        Some(Command::Ls(ls)) => oneshot::ls(ls),
-        Some(Command::Get(get)) => oneshot::get(get),
-        Some(Command::Put(put)) => oneshot::put(put),
-        None => prompt::run(cli.server.as_deref().unwrap_or_default(), cli.connection),
+    match (&cli.command, cli.server.as_deref()) {
+        (Some(_), Some(url)) => Err(Trouble::Usage(format!(
+            "a command comes before its URL, and `{}` before it is no option",
+            Escaped(url.as_bytes())
+        ))),
+        (Some(Command::Ls(ls)), None) => oneshot::ls(ls, cli.connection),
+        (Some(Command::Get(get)), None) => oneshot::get(get, cli.connection),
+        (Some(Command::Put(put)), None) => oneshot::put(put, cli.connection),
+        (None, url) => prompt::run(url.unwrap_or_default(), cli.connection),
     }
 }
 

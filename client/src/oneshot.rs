@@ -18,9 +18,9 @@ use crate::target::{EXAMPLE, ServerName, Target};
 use crate::trouble::Trouble;
 
 /// `muxftp ls`.
-pub(crate) fn ls(args: &Ls) -> Result<(), Trouble> {
+pub(crate) fn ls(args: &Ls, connection: Connection) -> Result<(), Trouble> {
     let targets = parse_all(&args.urls)?;
-    let mut sessions = Sessions::new(args.connection);
+    let mut sessions = Sessions::new(connection);
     let results = targets.iter().map(|target| list(sessions.on(&target.server)?, &target.path));
     let result = run_all(results);
     sessions.end();
@@ -28,7 +28,7 @@ pub(crate) fn ls(args: &Ls) -> Result<(), Trouble> {
 }
 
 /// `muxftp get`.
-pub(crate) fn get(args: &Get) -> Result<(), Trouble> {
+pub(crate) fn get(args: &Get, connection: Connection) -> Result<(), Trouble> {
     let targets = parse_all(&args.urls)?;
     let place = args.output.as_deref();
     if let Some(nameless) = targets.iter().position(|target| target.file_name().is_none()) {
@@ -43,7 +43,7 @@ pub(crate) fn get(args: &Get) -> Result<(), Trouble> {
         let text = "with several files, -o must name a directory that exists, or `-`";
         return Err(Trouble::Usage(text.to_owned()));
     }
-    let mut sessions = Sessions::new(args.connection);
+    let mut sessions = Sessions::new(connection);
     let results = targets.iter().map(|target| {
         let engine = sessions.on(&target.server)?;
         download(engine, &target.path, place, !args.quiet).map(|line| tell(&line, args.quiet))
@@ -54,7 +54,7 @@ pub(crate) fn get(args: &Get) -> Result<(), Trouble> {
 }
 
 /// `muxftp put`.
-pub(crate) fn put(args: &Put) -> Result<(), Trouble> {
+pub(crate) fn put(args: &Put, connection: Connection) -> Result<(), Trouble> {
     let Some((url, files)) = args.files_and_url.split_last() else {
         return Err(Trouble::Usage("say which files, and where they go".to_owned()));
     };
@@ -63,7 +63,7 @@ pub(crate) fn put(args: &Put) -> Result<(), Trouble> {
     };
     let target = Target::parse(url).map_err(|wrong| Trouble::Usage(format!("{wrong} (the URL comes last)")))?;
     let uploads = plan_uploads(files, &target)?;
-    let mut sessions = Sessions::new(args.connection);
+    let mut sessions = Sessions::new(connection);
     let results = uploads.into_iter().map(|PlannedUpload { content, name }| {
         let content = content?;
         let engine = sessions.on(&target.server)?;

@@ -124,13 +124,13 @@ where
 /// The arguments of `run` beside the subcommands, of which one takes their place.
 fn definition() -> clap::Command {
     let line = clap::Command::new("loadgen")
-        .about("Drives FTP servers by a scenario, verifies every byte, and measures what their users would feel")
         .version(env!("CARGO_PKG_VERSION"))
         .after_help(AFTER_HELP)
         .arg_required_else_help(true)
         .args_conflicts_with_subcommands(true)
         .subcommand_negates_reqs(true);
-    Subcommand::augment_subcommands(RunArgs::augment_args(line))
+    // Last, or the description of the arguments would take its place.
+    Subcommand::augment_subcommands(RunArgs::augment_args(line)).about(ABOUT)
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -144,6 +144,8 @@ enum Subcommand {
     #[command(hide = true)]
     EmbeddedServer(EmbeddedServerArgs),
 }
+
+const ABOUT: &str = "Drives FTP servers by a scenario, verifies every byte, and measures what their users would feel";
 
 const AFTER_HELP: &str = "\
 Examples:

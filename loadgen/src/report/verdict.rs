@@ -72,7 +72,7 @@ fn sessions(generator: &GeneratorSummary) -> Vec<(Trust, String)> {
 fn lateness(evidence: &Evidence<'_>) -> Vec<(Trust, String)> {
     let mut reasons = Vec::new();
     let generator = evidence.generator;
-    reasons.extend([99.0, 50.0].into_iter().find_map(|percent| late_at(evidence, percent)));
+    reasons.extend([99.0, 90.0, 50.0].into_iter().find_map(|percent| late_at(evidence, percent)));
     let turn = generator.turn.as_ref().and_then(|turn| turn.percentile(99.0));
     if let Some(turn) = turn.filter(|turn| *turn > TURN_LIMIT_NS) {
         let turn = numbers::duration(turn);
@@ -101,7 +101,7 @@ fn clocks(evidence: &Evidence<'_>) -> Vec<(Trust, String)> {
     vec![(Trust::Doubtful, reason)]
 }
 
-/// The generator's own lateness, held against the latencies that it can distort: the same percentile of the response
+/// The generator's own lateness at one percentile (a short run has no p99 of its heartbeat), held against the latencies that it can distort: the same percentile of the response
 /// may be too long by as much.
 fn late_at(evidence: &Evidence<'_>, percent: f64) -> Option<(Trust, String)> {
     let lag = evidence.generator.lag.as_ref()?.percentile(percent)?;
