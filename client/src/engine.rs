@@ -40,8 +40,8 @@ pub(crate) struct Done {
 /// What the waiting caller wants.
 #[derive(Default)]
 pub(crate) struct Watch<'a> {
-    /// Told now and then how many bytes have moved.
-    pub(crate) progress: Option<&'a mut dyn FnMut(u64)>,
+    /// Told now and then how many bytes have moved, and of how many, when the server told.
+    pub(crate) progress: Option<&'a mut dyn FnMut(u64, Option<u64>)>,
     /// Give up, and close the session, after this time.
     pub(crate) limit: Option<Duration>,
 }
@@ -210,7 +210,7 @@ impl Engine {
                 return Ok(finished);
             }
             if let Some(progress) = &mut watch.progress {
-                progress(connection.bytes_moved());
+                progress(connection.bytes_moved(), connection.bytes_expected());
             }
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
             if left == Some(Duration::ZERO) {

@@ -101,7 +101,7 @@ pub(crate) fn download(
     let to = download.to_string();
     let what = format!("get {}", Escaped(path));
     let bar = Progress::new(&Escaped(name).to_string(), None, with_bar && place.is_none_or(|place| place != "-"));
-    let watch = Watch { progress: Some(&mut |bytes| bar.set(bytes)), limit: None };
+    let watch = Watch { progress: Some(&mut |bytes, expected| bar.set(bytes, expected)), limit: None };
     let operation = Operation::Get { name: path.to_vec() };
     let done = engine.run(&operation, Content::Download(download), &what, watch)?;
     if let Content::Download(download) = done.content {
@@ -115,7 +115,7 @@ pub(crate) fn upload(engine: &mut Engine, upload: Upload, name: &[u8], with_bar:
     let (from, size) = (upload.to_string(), upload.size());
     let what = format!("put {}", Escaped(name));
     let bar = Progress::new(&from, Some(size), with_bar);
-    let watch = Watch { progress: Some(&mut |bytes| bar.set(bytes)), limit: None };
+    let watch = Watch { progress: Some(&mut |bytes, expected| bar.set(bytes, expected)), limit: None };
     let operation = Operation::Put { name: name.to_vec(), size: Some(size) };
     let done = engine.run(&operation, Content::Upload(upload), &what, watch)?;
     Ok(format!("{from} -> {}: {}", Escaped(name), result_line(done.bytes, done.took)))

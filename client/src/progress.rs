@@ -21,16 +21,17 @@ impl Progress {
             false => ProgressDrawTarget::hidden(),
         };
         let bar = ProgressBar::with_draw_target(total, target);
-        let template = if total.is_some() { WITH_TOTAL } else { WITHOUT_TOTAL };
-        bar.set_style(
-            ProgressStyle::with_template(template).expect("the template is a constant").progress_chars("=> "),
-        );
+        bar.set_style(style(total));
         bar.set_prefix(name.to_owned());
         Progress { bar }
     }
 
-    /// So many bytes have moved.
-    pub(crate) fn set(&self, bytes: u64) {
+    /// So many bytes have moved; of `total`, when that has become known.
+    pub(crate) fn set(&self, bytes: u64, total: Option<u64>) {
+        if let (Some(total), None) = (total, self.bar.length()) {
+            self.bar.set_style(style(Some(total)));
+            self.bar.set_length(total);
+        }
         // A transfer that is over before the eye sees it needs no bar.
         if self.bar.elapsed() >= DELAY {
             self.bar.set_position(bytes);
@@ -42,6 +43,11 @@ impl Drop for Progress {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }
+}
+
+fn style(total: Option<u64>) -> ProgressStyle {
+    let template = if total.is_some() { WITH_TOTAL } else { WITHOUT_TOTAL };
+    ProgressStyle::with_template(template).expect("the template is a constant").progress_chars("=> ")
 }
 
 /// `118,601 bytes in 0.02 s (5.66 MiB/s)`.
@@ -81,7 +87,7 @@ mod tests {
     #[test]
     fn the_bars_are_well_formed() {
         for total in [None, Some(10)] {
-            Progress::new("x", total, true).set(5);
+            Progress::new("x", total, true).set(5, Some(10));
         }
     }
 }

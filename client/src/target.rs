@@ -92,6 +92,7 @@ fn split_authority(authority: &str) -> Result<(&str, Option<u16>), &'static str>
 fn default_port(dialect: Dialect) -> u16 {
     match dialect {
         Dialect::Simple => 2021,
+        Dialect::Updown => 5001,
     }
 }
 
@@ -122,7 +123,7 @@ mod tests {
     fn what_is_wrong_is_said() {
         for (text, hint) in [
             ("host:21", "DIALECT://"),
-            ("gopher://host", "does not speak `gopher`, only: simple"),
+            ("gopher://host", "does not speak `gopher`, only: simple, updown"),
             ("simple://", "host is missing"),
             ("simple://:21", "host is missing"),
             ("simple://host:", "port"),

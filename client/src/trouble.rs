@@ -78,6 +78,7 @@ impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Trouble::Usage(text) => f.write_str(text),
+            Trouble::Refused { what, code: 0, text } => write!(f, "{what}: the server says no: {}", Escaped(text)),
             Trouble::Refused { what, code, text } => {
                 write!(f, "{what}: the server says no: {code} {}", Escaped(text))
             }

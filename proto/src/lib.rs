@@ -22,7 +22,7 @@ mod vocab;
 mod wire;
 
 pub use client::ClientSession;
-pub use dialect::{Dialect, Request, UnknownDialect, Unsayable};
+pub use dialect::{DataPortPolicy, Dialect, Request, UnknownDialect, Unsayable};
 pub use server::ServerSession;
 pub use vocab::cause::Cause;
 pub use vocab::command::Command;

@@ -15,18 +15,23 @@ enum Input {
     Wait(u64),
 }
 
-use ClientEvent::{DataConnected, DataFailed, Moved, Progress};
+use ClientEvent::{DataConnected, DataFailed, Progress};
 use Input::{Data, Line, Lost, Wait};
 
+const MOVED: Input = Data(ClientEvent::Moved { bytes: 3 });
 const OPENING: Input = Line("200 OK 20001\r\n");
 const COMPLETE: Input = Line("226 Transfer Complete\r\n");
 const REFUSED: Input = Line("550 Disk Error\r\n");
 const GARBAGE: Input = Line("HTTP/1.1 400 Bad Request\r\n");
 
-/// Plays inputs to a session that does `operation`; gives all outcomes.
+/// Plays inputs to a session of `simple` that does `operation`; gives all outcomes.
 fn play(operation: &Operation, inputs: &[Input]) -> (ClientSession, Vec<Outcome>) {
+    play_in(Dialect::Simple, operation, inputs)
+}
+
+fn play_in(dialect: Dialect, operation: &Operation, inputs: &[Input]) -> (ClientSession, Vec<Outcome>) {
     let mut now = Instant::now();
-    let mut session = ClientSession::new(Dialect::Simple, ClientTimeouts::default());
+    let mut session = ClientSession::new(dialect, ClientTimeouts::default());
     session.submit(operation, now);
     let mut outcomes = Vec::new();
     for input in inputs {
@@ -54,7 +59,7 @@ fn each_way_to_go_on_at_each_step_has_its_one_outcome() {
     use ClientStep::{Complete, DataConnect, Negotiate, Transfer};
     let refused = || Outcome::Refused { code: 550, text: b"Disk Error".to_vec() };
     let garbage = || Failure::UnexpectedReply(b"HTTP/1.1 400 Bad Request".to_vec());
-    let path = [OPENING, Data(DataConnected), Data(Moved)];
+    let path = [OPENING, Data(DataConnected), MOVED];
     let table: &[(usize, &[Input], Outcome)] = &[
         (0, &[Lost], failed(Negotiate, Failure::ControlLost)),
         (0, &[GARBAGE], failed(Negotiate, garbage())),
@@ -70,7 +75,7 @@ fn each_way_to_go_on_at_each_step_has_its_one_outcome() {
         (1, &[Data(DataFailed), COMPLETE], failed(DataConnect, Failure::DataConnect)),
         (1, &[Data(DataFailed), Lost], failed(DataConnect, Failure::DataConnect)),
         (1, &[Data(DataFailed), Wait(30)], failed(DataConnect, Failure::DataConnect)),
-        (1, &[COMPLETE, Data(DataConnected), Data(Moved)], Outcome::Complete),
+        (1, &[COMPLETE, Data(DataConnected), MOVED], Outcome::Complete),
         (2, &[Lost], failed(Transfer, Failure::ControlLost)),
         (2, &[GARBAGE], failed(Transfer, garbage())),
         (2, &[Wait(59), Wait(1)], failed(Transfer, Failure::TimedOut)),
@@ -80,7 +85,7 @@ fn each_way_to_go_on_at_each_step_has_its_one_outcome() {
         (2, &[Data(DataFailed), COMPLETE], failed(Transfer, Failure::DataLost)),
         (2, &[Data(DataFailed), Lost], failed(Transfer, Failure::DataLost)),
         (2, &[COMPLETE, Data(DataFailed)], failed(Transfer, Failure::DataLost)),
-        (2, &[COMPLETE, Data(Moved)], Outcome::Complete),
+        (2, &[COMPLETE, MOVED], Outcome::Complete),
         (3, &[COMPLETE], Outcome::Complete),
         (3, &[REFUSED], refused()),
         (3, &[Lost], failed(Complete, Failure::ControlLost)),
@@ -145,7 +150,7 @@ fn moving(now: Instant) -> ClientSession {
     let mut session = ClientSession::new(Dialect::Simple, ClientTimeouts::default());
     session.submit(&Operation::Get { name: b"file".to_vec() }, now);
     session.handle_input(b"200 OK 20001\r\n", now);
-    assert_eq!(session.poll_effect(), Some(ClientEffect::ConnectData { port: 20001 }));
+    assert_eq!(session.poll_effect(), Some(ClientEffect::ConnectData { port: 20001, expected: None }));
     session.handle_event(ClientEvent::DataConnected, now);
     assert_eq!(session.poll_effect(), Some(ClientEffect::StartMoving));
     session
@@ -158,7 +163,7 @@ fn a_farewell_behind_the_final_reply_does_not_spoil_the_download() {
     session.handle_input(b"226 Transfer Complete\r\n550 Server Shutting Down\r\n", now);
     session.handle_lost();
     assert_eq!(session.poll_outcome(), None, "bytes are still on their way");
-    session.handle_event(ClientEvent::Moved, now);
+    session.handle_event(ClientEvent::Moved { bytes: 3 }, now);
     assert_eq!(session.poll_outcome(), Some(Outcome::Complete));
     assert!(session.is_closed());
 }
@@ -169,7 +174,7 @@ fn a_control_connection_that_ends_behind_the_final_reply_does_not_spoil_the_down
     let mut session = moving(now);
     session.handle_input(b"226 Transfer Complete\r\n", now);
     session.handle_lost();
-    session.handle_event(ClientEvent::Moved, now);
+    session.handle_event(ClientEvent::Moved { bytes: 3 }, now);
     assert_eq!(session.poll_outcome(), Some(Outcome::Complete));
     assert!(session.is_closed());
 }
@@ -184,4 +189,37 @@ fn a_server_that_talks_on_is_cut_off() {
     }
     assert!(matches!(session.poll_outcome(), Some(Outcome::Failed { .. })));
     assert!(session.is_closed());
+}
+
+#[test]
+fn a_download_of_updown_says_ready_and_has_its_size() {
+    let get = Operation::Get { name: b"file".to_vec() };
+    let path = |bytes| [Line("OK 3 5002\n"), Data(DataConnected), Data(ClientEvent::Moved { bytes }), Line("DONE\n")];
+    let (mut session, outcomes) = play_in(Dialect::Updown, &get, &path(3));
+    assert_eq!(outcomes, [Outcome::Complete]);
+    assert_eq!(session.outbox().pending(), b"DOWNLOAD file\nREADY\n");
+    assert_eq!(session.poll_effect(), Some(ClientEffect::ConnectData { port: 5002, expected: Some(3) }));
+    for bytes in [2, 4] {
+        let (_, outcomes) = play_in(Dialect::Updown, &get, &path(bytes));
+        assert_eq!(outcomes, [failed(ClientStep::Transfer, Failure::DataLost)], "{bytes} bytes");
+    }
+}
+
+#[test]
+fn names_of_updown_come_on_the_control_connection() {
+    let list = Operation::List { path: None };
+    for end in ["DONE\n", "ERROR DiskError\n"] {
+        let lines = ["OK\n", "OK 5002\n", "a b\n", "./DONE\n", end].map(Line);
+        let (mut session, outcomes) = play_in(Dialect::Updown, &list, &lines);
+        let refused = || Outcome::Refused { code: 0, text: b"DiskError".to_vec() };
+        assert_eq!(outcomes, [if end == "DONE\n" { Outcome::Complete } else { refused() }]);
+        let mut names = Vec::new();
+        while let Some(ClientEffect::TakeNames { lines }) = session.poll_effect() {
+            names.extend(lines);
+        }
+        assert_eq!(names, b"OK 5002\na b\n./DONE\n", "whatever looks like a reply but ends nothing is a name");
+        assert!(session.is_ready());
+    }
+    let (_, outcomes) = play_in(Dialect::Updown, &list, &[Line("OK\n"), Wait(59), Line("a\n"), Wait(59), Wait(1)]);
+    assert_eq!(outcomes, [failed(ClientStep::Transfer, Failure::TimedOut)], "since the last name");
 }

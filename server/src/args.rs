@@ -10,7 +10,8 @@ use crate::config::{GuestAccess, ListenSpec, LogFormat, PortRange, Words};
 
 /// A single-threaded FTP server for a small machine
 ///
-/// Without arguments it serves ./server_files (made if missing) to clients on this machine, at 127.0.0.1:2021.
+/// Without arguments it serves ./server_files (made if missing) to clients on this machine: at 127.0.0.1, in the dialect
+/// `simple` at port 2021, in `updown` at 5001.
 #[derive(Debug, Parser)]
 #[command(name = "muxftpd", version, after_long_help = AFTER_HELP, after_help = "More with --help.")]
 pub struct Cli {
@@ -36,15 +37,15 @@ pub struct Flags {
     #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
 
-    /// Address of the default listener: an IPv4 or IPv6 address, or a name [default: 127.0.0.1]
+    /// Address of the default listeners: an IPv4 or IPv6 address, or a name [default: 127.0.0.1]
     #[arg(long, value_name = "ADDR", global = true)]
     pub host: Option<String>,
 
-    /// Port of the default listener, which speaks `simple` [default: 2021]; 0 lets the system choose
+    /// Listen for `simple` only, at this port [default: simple at 2021, updown at 5001]; 0 lets the system choose
     #[arg(long, value_name = "PORT", global = true)]
     pub port: Option<u16>,
 
-    /// Listen here instead of on the default listener; may be given several times
+    /// Listen here instead of on the default listeners; may be given several times
     #[arg(long, value_name = "DIALECT://ADDR:PORT", global = true, conflicts_with_all = ["host", "port"],
           value_parser = str::parse::<ListenSpec>)]
     pub listen: Vec<ListenSpec>,
@@ -60,6 +61,10 @@ pub struct Flags {
     /// Ports of data connections; the firewall must let them in [default: 20000-21000]
     #[arg(long, value_name = "FIRST-LAST", global = true, value_parser = str::parse::<PortRange>)]
     pub data_ports: Option<PortRange>,
+
+    /// The data ports that all sessions of updown share [default: 5002]
+    #[arg(long, value_name = "FIRST-LAST", global = true, value_parser = str::parse::<PortRange>)]
+    pub updown_data_ports: Option<PortRange>,
 
     /// The least important log lines to write [default: info]
     #[arg(long, value_name = "LEVEL", global = true, value_parser = words::<LevelFilter>())]
@@ -78,7 +83,7 @@ fn words<T: Words + Send + Sync>() -> impl TypedValueParser<Value = T> {
 const AFTER_HELP: &str = "\
 Examples:
   muxftpd
-      Serve ./server_files to this machine, on port 2021.
+      Serve ./server_files to this machine, on ports 2021 (simple) and 5001 (updown).
   muxftpd --host 0.0.0.0 --guest read-only --root /srv/public
       Let everybody who reaches the machine read /srv/public.
   muxftpd --listen simple://0.0.0.0:21 --listen 'simple://[::1]:2021' --guest read-write
@@ -87,8 +92,8 @@ Examples:
       Show what the file and the flags come to.
 
 Settings: defaults, then the file, then the flags; the later wins.
---host and --port change the default listener; --listen, or [[listen]] in the
-file, replaces it.
+--host and --port change the default listeners; --listen, or [[listen]] in the
+file, replaces them.
 
 Signals: SIGTERM and SIGINT let running transfers finish (10 s by default) and
 end; a second one ends at once.

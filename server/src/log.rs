@@ -106,6 +106,11 @@ pub fn stranger(from: SocketAddr, client: SocketAddr) {
     warn!(%from, %client, "a stranger at a data port was closed");
 }
 
+/// A connection came to a shared data port from an address of which nobody waits for one, and got nothing.
+pub fn uninvited(from: SocketAddr) {
+    warn!(%from, "an uninvited data connection was closed");
+}
+
 /// No connection can be accepted for a moment.
 pub fn accept_paused(error: &io::Error) {
     warn!(%error, "accepting pauses");

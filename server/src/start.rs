@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -67,6 +68,13 @@ pub enum StartError {
         /// Why.
         error: io::Error,
     },
+    /// A shared data port could not be bound.
+    BindData {
+        /// Which.
+        place: SocketAddr,
+        /// Why.
+        error: io::Error,
+    },
     /// The root could not be made, opened or confined.
     Root {
         /// Its path as configured.
@@ -89,6 +97,11 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StartError::Bind { listen, error } => write!(f, "{}", bind_text(listen, error)),
+            StartError::BindData { place, error } => write!(
+                f,
+                "cannot listen on {place} for the data connections of updown: {error}; choose other ports with \
+                 --updown-data-ports, or no listener of updown with --listen"
+            ),
             StartError::Root { path, error } => {
                 write!(f, "cannot serve `{}`: {error}; choose another directory with --root", path.display())
             }

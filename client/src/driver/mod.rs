@@ -4,7 +4,7 @@
 //! source of the reactor; the owner passes the reactor's callbacks on by these names ([`Owners`]).
 //!
 //! # Invariants
-//! - One input, then effects, then flush, then outcome, then timer: `settle` is the only place.
+//! - One input, then flush (which may fail, and so cause effects), then effects, then outcome, then timer: `settle` is the only place.
 //! - Each started operation gives exactly one [`Finished`].
 //! - A connection that is closed holds no source of the reactor.
 
@@ -104,6 +104,8 @@ struct Running<B> {
     body: B,
     timeline: Timeline,
     bytes: u64,
+    /// Bytes that will come, when the server told.
+    expected: Option<u64>,
     moving: bool,
     /// The system's word for what broke.
     error: Option<io::Error>,
@@ -138,7 +140,8 @@ impl<T: Copy, B: Body> Connection<T, B> {
         debug_assert!(self.running.is_none() && !self.is_closed());
         let now = rx.refresh_now();
         let timeline = Timeline { started: Some(now), ..Timeline::default() };
-        self.running = Some(Running { operation, body, timeline, bytes: 0, moving: false, error: None });
+        self.running =
+            Some(Running { operation, body, timeline, bytes: 0, expected: None, moving: false, error: None });
         if self.is_connected() {
             self.submit(now);
             self.settle(rx, now);
@@ -219,6 +222,11 @@ impl<T: Copy, B: Body> Connection<T, B> {
     /// Bytes moved so far by the present operation.
     pub fn bytes_moved(&self) -> u64 {
         self.data.as_ref().map_or(0, |data| data.bytes)
+    }
+
+    /// Bytes that the present download will have, when the server told.
+    pub fn bytes_expected(&self) -> Option<u64> {
+        self.running.as_ref().and_then(|running| running.expected)
     }
 
     /// The present or last operation's control dialogue, see [`ClientSession::dialogue`].
@@ -327,23 +335,43 @@ impl<T: Copy, B: Body> Connection<T, B> {
                 // Closing tells the server that an upload is whole; a download was closed by it.
                 self.drop_data(rx);
                 let now = rx.refresh_now();
-                if let Some(running) = &mut self.running {
-                    running.timeline.last_byte = Some(now);
-                }
-                self.session.handle_event(ClientEvent::Moved, now);
+                let Some(running) = &mut self.running else { return Again::No };
+                running.timeline.last_byte = Some(now);
+                let bytes = running.bytes;
+                self.session.handle_event(ClientEvent::Moved { bytes }, now);
             }
             Moved::Broken(error) => {
                 let now = rx.refresh_now();
                 self.lose_data(error, now);
             }
-            Moved::BodyFailed(error) => {
-                self.drop_data(rx);
-                self.drop_control(rx);
-                let now = rx.refresh_now();
-                self.finish(OperationResult::BodyFailed(error), now);
-            }
+            Moved::BodyFailed(error) => self.fail_body(rx, error),
         }
         Again::No
+    }
+
+    fn fail_body(&mut self, rx: &mut Reactor<T>, error: io::Error) {
+        self.drop_data(rx);
+        self.drop_control(rx);
+        let now = rx.refresh_now();
+        self.finish(OperationResult::BodyFailed(error), now);
+    }
+
+    /// Names that came on the control connection; their phases are those of a data connection that was there at once.
+    fn take_names(&mut self, rx: &mut Reactor<T>, lines: &[u8], now: Instant) {
+        let Some(running) = &mut self.running else { return };
+        let Timeline { negotiated, data_connected, first_byte, last_byte, .. } = &mut running.timeline;
+        for mark in [negotiated, data_connected] {
+            mark.get_or_insert(now);
+        }
+        if lines.is_empty() {
+            return;
+        }
+        first_byte.get_or_insert(now);
+        *last_byte = Some(now);
+        running.bytes += lines.len() as u64;
+        if let Err(error) = running.body.receive(lines) {
+            self.fail_body(rx, error);
+        }
     }
 
     fn lose_data(&mut self, error: io::Error, now: Instant) {
@@ -357,12 +385,13 @@ impl<T: Copy, B: Body> Connection<T, B> {
         }
     }
 
-    /// The one rule after each input: effects, flush, outcome, timer.
+    /// The one rule after each input: flush, effects, outcome, timer.
     fn settle(&mut self, rx: &mut Reactor<T>, now: Instant) {
         self.flush(rx);
         while let Some(effect) = self.session.poll_effect() {
             match effect {
-                ClientEffect::ConnectData { port } => self.connect_data(rx, port, now),
+                ClientEffect::ConnectData { port, expected } => self.connect_data(rx, port, expected, now),
+                ClientEffect::TakeNames { lines } => self.take_names(rx, &lines, now),
                 ClientEffect::StartMoving => {
                     if let Some(running) = &mut self.running {
                         running.moving = true;
@@ -385,9 +414,10 @@ impl<T: Copy, B: Body> Connection<T, B> {
         }
     }
 
-    fn connect_data(&mut self, rx: &mut Reactor<T>, port: u16, now: Instant) {
+    fn connect_data(&mut self, rx: &mut Reactor<T>, port: u16, expected: Option<u64>, now: Instant) {
         if let Some(running) = &mut self.running {
             running.timeline.negotiated = Some(now);
+            running.expected = expected;
         }
         let target = SocketAddr::new(self.endpoint.server.ip(), port);
         let Endpoint { source, bandwidth, .. } = self.endpoint;

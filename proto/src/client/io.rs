@@ -27,13 +27,20 @@ pub enum Operation {
 }
 
 /// What the session wants done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClientEffect {
     /// Connect to this port of the server for data. Answer: [`ClientEvent::DataConnected`] or
     /// [`ClientEvent::DataFailed`].
     ConnectData {
         /// The server's data port.
         port: u16,
+        /// Bytes that will come, when the server told.
+        expected: Option<u64>,
+    },
+    /// Take lines of a listing that came on the control connection; none yet, when it has only begun. No answer.
+    TakeNames {
+        /// Whole lines, each with its LF.
+        lines: Vec<u8>,
     },
     /// Move the bytes of the operation. Answer: [`ClientEvent::Progress`], then [`ClientEvent::Moved`] or
     /// [`ClientEvent::DataFailed`].
@@ -52,7 +59,10 @@ pub enum ClientEvent {
     /// Bytes have moved.
     Progress,
     /// All bytes have moved: the end of the download was read, or all of the upload was written and the side closed.
-    Moved,
+    Moved {
+        /// How many.
+        bytes: u64,
+    },
     /// The data connection could not be made, or broke.
     DataFailed,
 }
@@ -64,7 +74,7 @@ pub enum Outcome {
     Complete,
     /// The server said no, in these words. The session goes on.
     Refused {
-        /// The reply's number.
+        /// The reply's number; 0 in dialects without.
         code: u16,
         /// The reply's words, as they came.
         text: Vec<u8>,

@@ -45,17 +45,23 @@ enum Phase {
     /// The command is sent; its first reply is due.
     Negotiating {
         since: Instant,
-        quits: bool,
+        wish: Wish,
     },
     /// The data connection is being made.
     Connecting {
         since: Instant,
+        expected: Option<u64>,
         answer: Option<Final>,
     },
     /// Bytes move; the final reply may have come already.
     Moving {
         progress: Instant,
+        expected: Option<u64>,
         answer: Option<Final>,
+    },
+    /// Names come on the control connection.
+    Listing {
+        progress: Instant,
     },
     /// All bytes have moved, or none will any more; the final reply is due.
     Finishing {
@@ -63,6 +69,15 @@ enum Phase {
         data_lost: Option<ClientStep>,
     },
     Closed,
+}
+
+/// What the present operation is, for the replies that depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    Download,
+    Upload,
+    Names,
+    End,
 }
 
 /// A final reply.
@@ -113,7 +128,7 @@ impl ClientSession {
         }
         let line = self.outbox.pending()[before..].trim_ascii_end();
         note(&mut self.dialogue, b"C: ", line);
-        self.phase = Phase::Negotiating { since: now, quits: matches!(operation, Operation::Quit) };
+        self.phase = Phase::Negotiating { since: now, wish: wish(operation) };
     }
 
     /// Bytes came on the control connection.
@@ -132,10 +147,14 @@ impl ClientSession {
             return self.end();
         }
         while !self.is_closed() && !self.is_answered() {
+            let names = matches!(self.phase, Phase::Listing { .. });
             // The line borrows the buffer; what it says does not.
             let heard = match self.input.next_line() {
                 None => break,
                 Some(Line::TooLong) => Err(b"(a line beyond all bounds)".to_vec()),
+                Some(Line::Complete(line)) if names && !ends_names(self.dialect, line) => {
+                    Ok(Heard::Name(line.to_vec()))
+                }
                 Some(Line::Complete(line)) => {
                     note(&mut self.dialogue, b"S: ", line);
                     match self.dialect.parse_reply(line) {
@@ -159,7 +178,7 @@ impl ClientSession {
             Phase::Closed => {}
             Phase::Ready => self.end(),
             // Some servers close without a word; the wish is granted either way.
-            Phase::Negotiating { quits: true, .. } => {
+            Phase::Negotiating { wish: Wish::End, .. } => {
                 self.end();
                 self.outcome = Some(Outcome::Complete);
             }
@@ -179,12 +198,18 @@ impl ClientSession {
 
     fn take_event(&mut self, event: ClientEvent, now: Instant) {
         match (event, &mut self.phase) {
-            (ClientEvent::DataConnected, Phase::Connecting { answer, .. }) => {
-                self.phase = Phase::Moving { progress: now, answer: answer.take() };
+            (ClientEvent::DataConnected, Phase::Connecting { expected, answer, .. }) => {
+                self.phase = Phase::Moving { progress: now, expected: *expected, answer: answer.take() };
                 self.effects.push_back(ClientEffect::StartMoving);
             }
             (ClientEvent::Progress, Phase::Moving { progress, .. }) => *progress = now,
-            (ClientEvent::Moved, Phase::Moving { answer, .. }) => match answer.take() {
+            (ClientEvent::Moved { bytes }, Phase::Moving { expected: Some(expected), answer, .. })
+                if bytes != *expected =>
+            {
+                let answer = answer.take();
+                self.lose_data(ClientStep::Transfer, answer, now);
+            }
+            (ClientEvent::Moved { .. }, Phase::Moving { answer, .. }) => match answer.take() {
                 Some(answer) => self.finish(answer),
                 None => self.phase = Phase::Finishing { since: now, data_lost: None },
             },
@@ -229,7 +254,7 @@ impl ClientSession {
             Phase::Ready | Phase::Closed => None,
             Phase::Negotiating { since, .. } | Phase::Finishing { since, .. } => Some(*since + self.timeouts.reply),
             Phase::Connecting { since, .. } => Some(*since + self.timeouts.connect),
-            Phase::Moving { progress, .. } => Some(*progress + self.timeouts.stall),
+            Phase::Moving { progress, .. } | Phase::Listing { progress } => Some(*progress + self.timeouts.stall),
         }
     }
 
@@ -240,14 +265,30 @@ impl ClientSession {
 
     fn hear(&mut self, heard: Heard, now: Instant) {
         match (heard, &mut self.phase) {
-            (Heard::Opening { port }, Phase::Negotiating { quits: false, .. }) => {
-                self.phase = Phase::Connecting { since: now, answer: None };
-                self.effects.push_back(ClientEffect::ConnectData { port });
+            (Heard::Opening { port, size }, &mut Phase::Negotiating { wish, .. }) if wish != Wish::End => {
+                // The size of an upload is our own word.
+                let expected = size.filter(|_| wish == Wish::Download);
+                self.phase = Phase::Connecting { since: now, expected, answer: None };
+                self.effects.push_back(ClientEffect::ConnectData { port, expected });
+                if wish == Wish::Download && self.dialect.data_plan().downloads_wait_for_ready {
+                    // READY has no name that could be unsayable.
+                    let _ = self.dialect.print_request(&Request::Ready, self.outbox.buffer());
+                }
             }
-            (Heard::Goodbye, Phase::Negotiating { quits: true, .. }) => {
+            (Heard::Goodbye | Heard::Accepted, Phase::Negotiating { wish: Wish::End, .. }) => {
                 self.end();
                 self.outcome = Some(Outcome::Complete);
             }
+            (Heard::Accepted, Phase::Negotiating { wish: Wish::Names, .. }) => {
+                self.phase = Phase::Listing { progress: now };
+                self.effects.push_back(ClientEffect::TakeNames { lines: Vec::new() });
+            }
+            (Heard::Name(mut line), Phase::Listing { progress }) => {
+                *progress = now;
+                line.push(b'\n');
+                self.take_name(&line);
+            }
+            (Heard::Final(answer), Phase::Listing { .. }) => self.finish(answer),
             (Heard::Final(Final::Refused { code, text }), Phase::Negotiating { .. }) => {
                 self.phase = Phase::Ready;
                 self.outcome = Some(Outcome::Refused { code, text });
@@ -269,6 +310,14 @@ impl ClientSession {
                 self.finish_without_data(step, answer);
             }
             (heard, _) => self.fail(Failure::UnexpectedReply(heard.describe())),
+        }
+    }
+
+    /// Names that come in one piece are handed on in one piece.
+    fn take_name(&mut self, line: &[u8]) {
+        match self.effects.back_mut() {
+            Some(ClientEffect::TakeNames { lines }) => lines.extend_from_slice(line),
+            _ => self.effects.push_back(ClientEffect::TakeNames { lines: line.to_vec() }),
         }
     }
 
@@ -308,7 +357,7 @@ impl ClientSession {
             Phase::Ready | Phase::Closed => return self.end(),
             Phase::Negotiating { .. } => (ClientStep::Negotiate, failure),
             Phase::Connecting { .. } => (ClientStep::DataConnect, failure),
-            Phase::Moving { .. } => (ClientStep::Transfer, failure),
+            Phase::Moving { .. } | Phase::Listing { .. } => (ClientStep::Transfer, failure),
             Phase::Finishing { data_lost: None, .. } => (ClientStep::Complete, failure),
             // What broke first is what is told.
             Phase::Finishing { data_lost: Some(ClientStep::DataConnect), .. } => {
@@ -331,15 +380,18 @@ impl ClientSession {
 
 /// An [`Answer`] that owns its text.
 enum Heard {
-    Opening { port: u16 },
+    Opening { port: u16, size: Option<u64> },
+    Accepted,
     Goodbye,
+    Name(Vec<u8>),
     Final(Final),
 }
 
 impl From<Answer<'_>> for Heard {
     fn from(answer: Answer<'_>) -> Heard {
         match answer {
-            Answer::Opening { port, .. } => Heard::Opening { port },
+            Answer::Opening { port, size } => Heard::Opening { port, size },
+            Answer::Accepted => Heard::Accepted,
             Answer::Goodbye => Heard::Goodbye,
             Answer::Complete => Heard::Final(Final::Complete),
             Answer::Refused { code, text } => Heard::Final(Final::Refused { code, text: text.to_vec() }),
@@ -351,8 +403,10 @@ impl Heard {
     /// For people: what came where it had no place.
     fn describe(self) -> Vec<u8> {
         match self {
-            Heard::Opening { port } => format!("a data port ({port})").into_bytes(),
+            Heard::Opening { port, .. } => format!("a data port ({port})").into_bytes(),
+            Heard::Accepted => b"a bare OK".to_vec(),
             Heard::Goodbye => b"a goodbye".to_vec(),
+            Heard::Name(line) => line,
             Heard::Final(Final::Complete) => b"a completion".to_vec(),
             Heard::Final(Final::Refused { text, .. }) => text,
         }
@@ -366,6 +420,20 @@ fn request(operation: &Operation) -> Request<'_> {
         Operation::List { path } => Request::List { path: path.as_deref() },
         Operation::Quit => Request::Quit,
     }
+}
+
+fn wish(operation: &Operation) -> Wish {
+    match operation {
+        Operation::Get { .. } => Wish::Download,
+        Operation::Put { .. } => Wish::Upload,
+        Operation::List { .. } => Wish::Names,
+        Operation::Quit => Wish::End,
+    }
+}
+
+/// Whether a line among names on the control connection is their end.
+fn ends_names(dialect: Dialect, line: &[u8]) -> bool {
+    matches!(dialect.parse_reply(line), Some(Answer::Complete | Answer::Refused { .. }))
 }
 
 /// Adds a line to the dialogue, within its bound.

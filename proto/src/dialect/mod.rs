@@ -12,12 +12,16 @@ use crate::vocab::command::Command;
 use crate::vocab::reply::{Answer, Reply};
 
 mod simple;
+mod updown;
+mod words;
 
 /// A way of saying commands and replies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Dialect {
     /// GET, PUT, LS, EXIT; replies 200, 226, 550; a fresh data port per transfer.
     Simple,
+    /// UPLOAD, DOWNLOAD, LIST, QUIT; replies OK, DONE, ERROR; one data port for all sessions.
+    Updown,
 }
 
 /// What a client says, with the name as the user gave it.
@@ -40,6 +44,8 @@ pub enum Request<'a> {
         /// The directory's name.
         path: Option<&'a [u8]>,
     },
+    /// The bytes of a download may come.
+    Ready,
     /// End the session.
     Quit,
 }
@@ -48,21 +54,33 @@ pub enum Request<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unsayable;
 
+/// Which ports a dialect's data connections are made to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DataPortPolicy {
+    /// A fresh one for each transfer.
+    Fresh,
+    /// A few for all sessions: which transfer a connection belongs to is told by its peer's address.
+    Shared,
+}
+
 /// How a dialect agrees on the data connection of a transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum DataPlan {
-    /// The server binds a fresh port once the file is ready and names it in the first reply.
-    FreshPort,
+pub(crate) struct DataPlan {
+    /// A download's bytes move only after the client's [`Command::Ready`].
+    pub(crate) downloads_wait_for_ready: bool,
+    /// Listings need no data connection: they come on the control connection.
+    pub(crate) listings_on_control: bool,
 }
 
 impl Dialect {
     /// All dialects.
-    pub const ALL: [Dialect; 1] = [Dialect::Simple];
+    pub const ALL: [Dialect; 2] = [Dialect::Simple, Dialect::Updown];
 
     /// The word used in URLs, configuration and scenarios.
     pub fn word(self) -> &'static str {
         match self {
             Dialect::Simple => "simple",
+            Dialect::Updown => "updown",
         }
     }
 
@@ -73,6 +91,7 @@ impl Dialect {
     pub fn parse_command(self, line: &[u8]) -> Result<Command, Cause> {
         match self {
             Dialect::Simple => simple::parse_command(line),
+            Dialect::Updown => updown::parse_command(line),
         }
     }
 
@@ -83,6 +102,7 @@ impl Dialect {
     pub fn print_request(self, request: &Request<'_>, out: &mut Vec<u8>) -> Result<(), Unsayable> {
         match self {
             Dialect::Simple => simple::print_request(request, out),
+            Dialect::Updown => updown::print_request(request, out),
         }
     }
 
@@ -90,6 +110,7 @@ impl Dialect {
     pub fn print_reply(self, reply: Reply, out: &mut Vec<u8>) {
         match self {
             Dialect::Simple => simple::print_reply(reply, out),
+            Dialect::Updown => updown::print_reply(reply, out),
         }
     }
 
@@ -97,6 +118,7 @@ impl Dialect {
     pub fn parse_reply(self, line: &[u8]) -> Option<Answer<'_>> {
         match self {
             Dialect::Simple => simple::parse_reply(line),
+            Dialect::Updown => updown::parse_reply(line),
         }
     }
 
@@ -104,6 +126,7 @@ impl Dialect {
     pub fn verb(self, kind: TransferKind) -> &'static str {
         match self {
             Dialect::Simple => simple::verb(kind),
+            Dialect::Updown => updown::verb(kind),
         }
     }
 
@@ -111,19 +134,31 @@ impl Dialect {
     pub fn words(self, cause: Cause) -> &'static str {
         match self {
             Dialect::Simple => simple::words(cause),
+            Dialect::Updown => updown::words(cause),
         }
     }
 
-    /// The end of each name in a listing.
-    pub fn listing_line_end(self) -> &'static [u8] {
+    /// Prints a line of a listing: a name as it is, or so that it cannot be taken for something else.
+    pub fn print_listed(self, name: &[u8], out: &mut Vec<u8>) {
+        if self == Dialect::Updown {
+            out.extend_from_slice(updown::listing_prefix(name));
+        }
+        out.extend_from_slice(name);
+        out.push(b'\n');
+    }
+
+    /// Which ports data connections are made to.
+    pub fn data_ports(self) -> DataPortPolicy {
         match self {
-            Dialect::Simple => b"\n",
+            Dialect::Simple => DataPortPolicy::Fresh,
+            Dialect::Updown => DataPortPolicy::Shared,
         }
     }
 
     pub(crate) fn data_plan(self) -> DataPlan {
         match self {
-            Dialect::Simple => DataPlan::FreshPort,
+            Dialect::Simple => DataPlan { downloads_wait_for_ready: false, listings_on_control: false },
+            Dialect::Updown => DataPlan { downloads_wait_for_ready: true, listings_on_control: true },
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::vocab::command::Command;
 use crate::vocab::path::VPath;
 use crate::vocab::reply::{Answer, Reply};
 
+use super::words::{is_sayable, split_size, split_verb};
 use super::{Request, Unsayable};
 
 /// Reads a command line (without its end).
@@ -16,9 +17,7 @@ use super::{Request, Unsayable};
 /// # Errors
 /// The [`Cause`] to refuse it with.
 pub(super) fn parse_command(line: &[u8]) -> Result<Command, Cause> {
-    let line = line.trim_ascii();
-    let verb_end = line.iter().position(u8::is_ascii_whitespace).unwrap_or(line.len());
-    let (verb, argument) = (&line[..verb_end], line[verb_end..].trim_ascii_start());
+    let (verb, argument) = split_verb(line);
     if verb.eq_ignore_ascii_case(b"GET") {
         Ok(Command::Get { path: VPath::parse_file(argument)? })
     } else if verb.eq_ignore_ascii_case(b"PUT") {
@@ -42,11 +41,12 @@ pub(super) fn print_request(request: &Request<'_>, out: &mut Vec<u8>) -> Result<
         Request::Get { name } => ("GET", Some(name), None),
         Request::Put { name, size } => ("PUT", Some(name), size),
         Request::List { path } => ("LS", path, None),
+        Request::Ready => return Err(Unsayable),
         Request::Quit => ("EXIT", None, None),
     };
     out.extend_from_slice(verb.as_bytes());
     if let Some(name) = name {
-        if name.is_empty() || name.trim_ascii() != name || name.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n')) {
+        if !is_sayable(name) {
             return Err(Unsayable);
         }
         out.push(b' ');
@@ -66,6 +66,7 @@ pub(super) fn print_request(request: &Request<'_>, out: &mut Vec<u8>) -> Result<
 /// Prints a reply with its end.
 pub(super) fn print_reply(reply: Reply, out: &mut Vec<u8>) {
     match reply {
+        Reply::NamesFollow => out.extend_from_slice(b"200 OK"),
         Reply::Opening { port, .. } => out.extend_from_slice(format!("200 OK {port}").as_bytes()),
         Reply::Complete => out.extend_from_slice(b"226 Transfer Complete"),
         Reply::Goodbye => out.extend_from_slice(b"200 OK Goodbye"),
@@ -96,24 +97,6 @@ pub(super) fn parse_reply(line: &[u8]) -> Option<Answer<'_>> {
     }
 }
 
-/// Splits `my notes.txt 12` into the name and the size: the last word is the size when it is a number.
-fn split_size(argument: &[u8]) -> Result<(&[u8], Option<u64>), Cause> {
-    let Some(blank) = argument.iter().rposition(u8::is_ascii_whitespace) else {
-        return Ok((argument, None));
-    };
-    let word = &argument[blank + 1..];
-    let digits = word.strip_prefix(b"-").unwrap_or(word);
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return Ok((argument, None));
-    }
-    // Negative, or beyond any file: rather refused than taken for a part of the name.
-    let size = std::str::from_utf8(word).ok().and_then(|word| word.parse::<u64>().ok()).ok_or(Cause::BadSize)?;
-    if size > MAX_SIZE {
-        return Err(Cause::BadSize);
-    }
-    Ok((argument[..blank].trim_ascii_end(), Some(size)))
-}
-
 /// The verb of a transfer.
 pub(super) fn verb(kind: TransferKind) -> &'static str {
     match kind {
@@ -127,6 +110,7 @@ pub(super) fn verb(kind: TransferKind) -> &'static str {
 pub(super) fn words(cause: Cause) -> &'static str {
     match cause {
         Cause::UnknownCommand => "Unknown Command (GET, PUT, LS, EXIT)",
+        Cause::BadSequence => "Unexpected Command",
         Cause::BadArgument => "Bad Argument",
         Cause::BadSize => "Bad Size",
         Cause::LineTooLong => "Line Too Long",
@@ -158,11 +142,9 @@ pub(super) fn words(cause: Cause) -> &'static str {
     }
 }
 
-/// Offsets of files are signed 64-bit numbers.
-const MAX_SIZE: u64 = i64::MAX as u64;
-
 #[cfg(test)]
 mod tests {
+    use super::super::words::MAX_SIZE;
     use super::*;
 
     fn path(name: &str) -> VPath {

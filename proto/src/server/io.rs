@@ -51,6 +51,12 @@ pub enum Effect {
         /// Bytes after which an upload is whole; `None`: when the peer closes its side.
         limit: Option<u64>,
     },
+    /// Write the open listing to the control connection, by [`crate::ServerSession::push_names`]. Answered as
+    /// [`Effect::StartMoving`] is.
+    MoveToControl {
+        /// The transfer.
+        op: OperationId,
+    },
     /// Close the data connection: all bytes have moved.
     CloseData {
         /// The transfer.

@@ -47,6 +47,8 @@ pub struct ServerSession {
     last_op: OperationId,
     last_activity: Instant,
     bad_commands: u32,
+    /// A download has ended before its READY was read: one that crossed the reply on its way belongs to nothing.
+    ready_may_come: bool,
     /// The peer sends nothing more.
     input_ended: bool,
     /// No further command is taken: the server is ending.
@@ -75,6 +77,7 @@ impl ServerSession {
             last_op: OperationId::default(),
             last_activity: now,
             bad_commands: 0,
+            ready_may_come: false,
             input_ended: false,
             draining: false,
         }
@@ -170,6 +173,12 @@ impl ServerSession {
         &mut self.outbox
     }
 
+    /// Puts lines of a listing behind the replies, after [`Effect::MoveToControl`]; while the outbox
+    /// [is full](Outbox::is_full) it is to be written first.
+    pub fn push_names(&mut self, lines: &[u8]) {
+        self.outbox.buffer().extend_from_slice(lines);
+    }
+
     /// When [`ServerSession::handle_timeout`] is to be called.
     pub fn next_timeout(&self) -> Deadline {
         match &self.phase {
@@ -192,21 +201,28 @@ impl ServerSession {
         !matches!(self.phase, Phase::Transferring(_))
     }
 
-    /// Takes up waiting lines while there is nothing to wait for.
+    /// Takes up waiting lines while there is nothing to wait for but a line.
     fn take_commands(&mut self, now: Instant) {
-        while matches!(self.phase, Phase::Ready) {
-            if self.draining {
+        loop {
+            let ready = matches!(self.phase, Phase::Ready);
+            if ready && self.draining {
                 return self.close(Some(Cause::ShuttingDown), now);
             }
             if self.outbox.is_full() {
                 return;
+            }
+            if !ready && !self.waits_for_ready() {
+                break;
             }
             let parsed = match self.input.next_line() {
                 Some(Line::Complete(line)) => self.dialect.parse_command(line),
                 Some(Line::TooLong) => Err(Cause::LineTooLong),
                 None => break,
             };
+            let may_come = std::mem::take(&mut self.ready_may_come);
             match parsed {
+                Ok(Command::Ready) if !ready => self.take_ready(now),
+                Ok(Command::Ready) if may_come => {}
                 Ok(command) => self.begin(command, now),
                 Err(cause) => self.refuse_command(cause, now),
             }
@@ -217,12 +233,26 @@ impl ServerSession {
         }
     }
 
+    fn waits_for_ready(&self) -> bool {
+        matches!(&self.phase, Phase::Transferring(transfer) if transfer.waits_for_ready(self.dialect.data_plan()))
+    }
+
+    fn take_ready(&mut self, now: Instant) {
+        let plan = self.dialect.data_plan();
+        if let Phase::Transferring(transfer) = &mut self.phase {
+            let step = transfer.ready(plan, now);
+            self.carry_out(step, now);
+        }
+    }
+
     fn begin(&mut self, command: Command, now: Instant) {
+        self.give_up_unready(now);
         self.bad_commands = 0;
         let (kind, path, allowed) = match command {
             Command::Get { path } => (TransferKind::Download, path, self.config.may_read),
             Command::Put { path, size } => (TransferKind::Upload { declared: size }, path, self.config.may_write),
             Command::List { path } => (TransferKind::Listing, path, self.config.may_read),
+            Command::Ready => return self.refuse_command(Cause::BadSequence, now),
             Command::Quit => {
                 self.reply(Reply::Goodbye);
                 return self.close(None, now);
@@ -236,7 +266,16 @@ impl ServerSession {
         self.phase = Phase::Transferring(Transfer::new(self.last_op, kind, path, now));
     }
 
+    /// A peer that says something else in place of its readiness does not want the download any more.
+    fn give_up_unready(&mut self, now: Instant) {
+        if self.waits_for_ready() {
+            self.end_transfer(Err(Cause::BadSequence), now);
+            self.ready_may_come = false;
+        }
+    }
+
     fn refuse_command(&mut self, cause: Cause, now: Instant) {
+        self.give_up_unready(now);
         self.bad_commands += 1;
         self.reply(Reply::Refused(cause));
         if self.bad_commands > limits::BAD_COMMANDS_MAX {
@@ -255,7 +294,9 @@ impl ServerSession {
                 Step::Tell { port, size } => {
                     self.dialect.print_reply(Reply::Opening { port, size }, self.outbox.buffer())
                 }
+                Step::TellNames => self.dialect.print_reply(Reply::NamesFollow, self.outbox.buffer()),
                 Step::Move { limit } => self.effects.push_back(Effect::StartMoving { op, limit }),
+                Step::MoveToControl => self.effects.push_back(Effect::MoveToControl { op }),
                 Step::Commit => {
                     self.effects.push_back(Effect::CloseData { op });
                     self.effects.push_back(Effect::Commit { op });
@@ -267,6 +308,7 @@ impl ServerSession {
     }
 
     fn end_transfer(&mut self, result: Result<(), Cause>, now: Instant) {
+        self.ready_may_come = self.waits_for_ready();
         if let Phase::Transferring(transfer) = std::mem::replace(&mut self.phase, Phase::Ready) {
             self.release(transfer, result.map_err(Some), now);
             self.reply(match result {

@@ -9,6 +9,9 @@
 //!             first reply ----'             '-> Committing (upload) -> over
 //! ```
 //!
+//! A dialect's [`DataPlan`] may ask for one thing more (the peer's word that it is ready) or less (a listing on the control
+//! connection needs no data connection).
+//!
 //! It must not know wire text, sockets or files. Its one output is the [`Step`] that comes next.
 
 use std::time::Instant;
@@ -44,8 +47,10 @@ struct Join {
     /// The storage is open; the size of a file to send.
     storage: Option<Option<u64>>,
     data: DataLeg,
-    /// The first reply was given.
-    told: bool,
+    /// The first reply was given, then.
+    told: Option<Instant>,
+    /// The peer has said that it is ready.
+    ready: bool,
 }
 
 #[derive(Debug, Default)]
@@ -53,8 +58,8 @@ enum DataLeg {
     #[default]
     None,
     Asked,
-    /// The peer may connect, since then.
-    Listening(u16, Instant),
+    /// The peer may connect.
+    Listening(u16),
     Connected(u16),
 }
 
@@ -69,10 +74,13 @@ pub(super) enum Step {
         port: u16,
         size: Option<u64>,
     },
+    /// Say that the names follow.
+    TellNames,
     /// `limit`: bytes after which an upload is whole.
     Move {
         limit: Option<u64>,
     },
+    MoveToControl,
     Commit,
     /// It is over: well, or refused.
     End(Result<(), Cause>),
@@ -87,9 +95,9 @@ impl Transfer {
     pub(super) fn handle(&mut self, event: Event, plan: DataPlan, now: Instant) -> Step {
         match (event, &mut self.stage) {
             (Event::StorageReady { size, .. }, Stage::Joining(join)) => join.storage = Some(size),
-            (Event::DataListening { port, .. }, Stage::Joining(join)) => join.data = DataLeg::Listening(port, now),
+            (Event::DataListening { port, .. }, Stage::Joining(join)) => join.data = DataLeg::Listening(port),
             (Event::DataConnected { .. }, Stage::Joining(join)) => {
-                if let DataLeg::Listening(port, _) = join.data {
+                if let DataLeg::Listening(port) = join.data {
                     join.data = DataLeg::Connected(port);
                 }
             }
@@ -113,33 +121,56 @@ impl Transfer {
         self.next(plan, now)
     }
 
+    /// Whether the peer has been told of the transfer and has yet to say that it is ready.
+    pub(super) fn waits_for_ready(&self, plan: DataPlan) -> bool {
+        let Stage::Joining(join) = &self.stage else { return false };
+        self.needs_ready(plan) && join.told.is_some() && !join.ready
+    }
+
+    /// The peer is ready.
+    pub(super) fn ready(&mut self, plan: DataPlan, now: Instant) -> Step {
+        if let Stage::Joining(join) = &mut self.stage {
+            join.ready = true;
+        }
+        self.next(plan, now)
+    }
+
     /// What is to be done next; called until it says [`Step::Wait`].
     pub(super) fn next(&mut self, plan: DataPlan, now: Instant) -> Step {
+        let on_control = plan.listings_on_control && matches!(self.kind, TransferKind::Listing);
+        let needs_ready = self.needs_ready(plan);
         let Stage::Joining(join) = &mut self.stage else { return Step::Wait };
         let Some(size) = join.storage else { return Step::Wait };
-        match (plan, &join.data) {
-            (DataPlan::FreshPort, DataLeg::None) => {
+        let first = join.told.is_none();
+        match join.data {
+            _ if on_control && first => {
+                join.told = Some(now);
+                Step::TellNames
+            }
+            _ if on_control => {
+                self.stage = Stage::Moving(now);
+                Step::MoveToControl
+            }
+            DataLeg::None => {
                 join.data = DataLeg::Asked;
                 Step::ListenData
             }
-            (DataPlan::FreshPort, &DataLeg::Listening(port, _) | &DataLeg::Connected(port)) if !join.told => {
-                join.told = true;
+            DataLeg::Listening(port) | DataLeg::Connected(port) if first => {
+                join.told = Some(now);
                 Step::Tell { port, size }
             }
-            (_, DataLeg::Connected(_)) => {
+            DataLeg::Connected(_) if join.ready || !needs_ready => {
                 self.stage = Stage::Moving(now);
                 Step::Move { limit: self.declared() }
             }
-            (_, DataLeg::Asked | DataLeg::Listening(..)) => Step::Wait,
+            DataLeg::Asked | DataLeg::Listening(_) | DataLeg::Connected(_) => Step::Wait,
         }
     }
 
     /// When it is to be given up, and why.
     pub(super) fn deadline(&self, config: &SessionConfig) -> Deadline {
         match &self.stage {
-            Stage::Joining(Join { data: DataLeg::Listening(_, since), .. }) => {
-                Some(*since + config.data_connect_timeout)
-            }
+            Stage::Joining(Join { told: Some(since), .. }) => Some(*since + config.data_connect_timeout),
             Stage::Moving(progress) => Some(*progress + config.stall_timeout),
             Stage::Joining(_) | Stage::Committing => None,
         }
@@ -186,6 +217,10 @@ impl Transfer {
                 Step::Commit
             }
         }
+    }
+
+    fn needs_ready(&self, plan: DataPlan) -> bool {
+        plan.downloads_wait_for_ready && matches!(self.kind, TransferKind::Download)
     }
 
     fn declared(&self) -> Option<u64> {

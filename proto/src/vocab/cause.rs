@@ -7,6 +7,8 @@ use super::path::PathError;
 pub enum Cause {
     /// The verb is not one of the dialect's.
     UnknownCommand,
+    /// The command does not belong here: it answers something that was not asked, or something else is waited for.
+    BadSequence,
     /// The verb needs a name and has none, or has one and takes none.
     BadArgument,
     /// A size that is not a number of bytes.
@@ -63,6 +65,42 @@ pub enum Cause {
     TooManyFromAddress,
     /// Too many bad commands in a row.
     TooManyErrors,
+}
+
+impl Cause {
+    /// All causes.
+    pub const ALL: [Cause; 30] = [
+        Cause::UnknownCommand,
+        Cause::BadSequence,
+        Cause::BadArgument,
+        Cause::BadSize,
+        Cause::LineTooLong,
+        Cause::BadName,
+        Cause::NotFound,
+        Cause::IsDirectory,
+        Cause::NotDirectory,
+        Cause::NotRegular,
+        Cause::PermissionDenied,
+        Cause::NotAllowed,
+        Cause::NameTooLong,
+        Cause::BadLink,
+        Cause::NoSpace,
+        Cause::QuotaExceeded,
+        Cause::FileTooLarge,
+        Cause::ReadOnly,
+        Cause::DiskError,
+        Cause::OutOfResources,
+        Cause::NoDataPort,
+        Cause::DataTimeout,
+        Cause::DataStalled,
+        Cause::DataLost,
+        Cause::ShortUpload,
+        Cause::ShuttingDown,
+        Cause::IdleTimeout,
+        Cause::TooManySessions,
+        Cause::TooManyFromAddress,
+        Cause::TooManyErrors,
+    ];
 }
 
 impl From<PathError> for Cause {

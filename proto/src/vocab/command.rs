@@ -22,6 +22,8 @@ pub enum Command {
         /// The directory.
         path: VPath,
     },
+    /// The peer is ready for the bytes of the download that it asked for.
+    Ready,
     /// End the session.
     Quit,
 }

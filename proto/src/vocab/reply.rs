@@ -12,6 +12,8 @@ pub enum Reply {
         /// Bytes that will come, for a download.
         size: Option<u64>,
     },
+    /// The names of a listing follow, on the control connection.
+    NamesFollow,
     /// The transfer is whole and, for an upload, in place.
     Complete,
     /// The session ends as asked.
@@ -30,13 +32,15 @@ pub enum Answer<'a> {
         /// Bytes that will come, when the dialect tells.
         size: Option<u64>,
     },
+    /// Yes, and no more: [`Reply::NamesFollow`] or [`Reply::Goodbye`], in a dialect that says both alike.
+    Accepted,
     /// See [`Reply::Complete`].
     Complete,
     /// See [`Reply::Goodbye`].
     Goodbye,
     /// See [`Reply::Refused`].
     Refused {
-        /// The number, in dialects that have one.
+        /// The number; 0 in dialects without.
         code: u16,
         /// The words after the number.
         text: &'a [u8],
@@ -46,6 +50,6 @@ pub enum Answer<'a> {
 impl Answer<'_> {
     /// Whether a command is answered with it: nothing more will come for that command.
     pub fn is_final(&self) -> bool {
-        !matches!(self, Answer::Opening { .. })
+        !matches!(self, Answer::Opening { .. } | Answer::Accepted)
     }
 }

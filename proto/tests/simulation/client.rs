@@ -11,6 +11,7 @@ use crate::link::{Arrival, Happening, Wires};
 /// A session and its driver.
 pub struct ClientSide {
     session: ClientSession,
+    dialect: Dialect,
     person: usize,
     /// Operations that the person still wants.
     pub left: usize,
@@ -33,6 +34,7 @@ impl ClientSide {
     pub fn new(dialect: Dialect, person: usize, left: usize) -> ClientSide {
         ClientSide {
             session: ClientSession::new(dialect, ClientTimeouts::default()),
+            dialect,
             person,
             left,
             current: None,
@@ -133,7 +135,8 @@ impl ClientSide {
         if !matches!(current.operation, Operation::Put { .. }) {
             let there = data.to_client.len();
             if there == 0 {
-                return (false, data.server_closed.then_some(ClientEvent::Moved));
+                let bytes = current.bytes.len() as u64;
+                return (false, data.server_closed.then_some(ClientEvent::Moved { bytes }));
             }
             current.bytes.extend(data.to_client.drain(..1 + env.below(there)));
             return (true, None);
@@ -145,14 +148,17 @@ impl ClientSide {
         let count = if left == 0 { 0 } else { 1 + env.below(left) };
         data.to_server.extend(&current.bytes[current.sent..current.sent + count]);
         current.sent += count;
-        (count > 0, (count == left).then_some(ClientEvent::Moved))
+        (count > 0, (count == left).then_some(ClientEvent::Moved { bytes: current.sent as u64 }))
     }
 
     fn settle(&mut self, wires: &mut Wires, env: &mut Env) {
         while let Some(effect) = self.session.poll_effect() {
             env.note(wires.link, || format!("client wants {effect:?}"));
             match effect {
-                ClientEffect::ConnectData { port } => self.connect(port, wires, env),
+                ClientEffect::ConnectData { port, .. } => self.connect(port, wires, env),
+                ClientEffect::TakeNames { lines } => {
+                    self.current.as_mut().expect("names come for an operation").bytes.extend(lines);
+                }
                 ClientEffect::StartMoving => {
                     let data = self.data.expect("bytes move on a connection");
                     env.soon(wires.link, Happening::ClientMoves(data));
@@ -225,7 +231,8 @@ impl ClientSide {
             },
             Outcome::Refused { text, .. } => {
                 assert!(committed == 0, "a refused upload was committed");
-                env.saw(format!("refused {}", String::from_utf8_lossy(text)));
+                // What is two words in one dialect is one in another.
+                env.saw(format!("refused {}", String::from_utf8_lossy(text).replace(' ', "")));
             }
             Outcome::Failed { failure, .. } => {
                 assert!(committed <= 1, "committed twice");
@@ -252,7 +259,8 @@ impl ClientSide {
                 // The first bytes are in no other upload, so that each can be told from all others.
                 let mut bytes = format!("{}.{}:", self.person, self.left).into_bytes();
                 bytes.resize(bytes.len() + env.below(1500), b'a' + (self.left % 26) as u8);
-                let size = env.chance(80).then_some(bytes.len() as u64);
+                let declared = self.dialect == Dialect::Updown || env.chance(80);
+                let size = declared.then_some(bytes.len() as u64);
                 env.disk.attempts.push((name.clone(), bytes.clone(), size.is_some()));
                 (Operation::Put { name, size }, bytes)
             }
@@ -266,7 +274,7 @@ fn quit() -> Current {
     Current { operation: Operation::Quit, bytes: Vec::new(), sent: 0 }
 }
 
-const NAMES: [&str; 5] = ["a", "b.txt", "my notes", "dir/file", "2024"];
+const NAMES: [&str; 6] = ["a", "b.txt", "my notes", "dir/file", "2024", "DONE"];
 
 /// Longer than the server lets a session be idle.
 const TOO_LONG: Duration = Duration::from_secs(400);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use muxftp_proto::{Cause, VPath};
+use muxftp_proto::{Cause, Dialect, VPath};
 
 /// The names and their contents, and the uploads under way.
 #[derive(Default)]
@@ -22,8 +22,10 @@ impl Disk {
     }
 
     /// One name per line, sorted.
-    pub fn list(&self) -> Vec<u8> {
-        self.visible.keys().flat_map(|name| [name.as_slice(), b"\n"].concat()).collect()
+    pub fn list(&self, dialect: Dialect) -> Vec<u8> {
+        let mut listing = Vec::new();
+        self.visible.keys().for_each(|name| dialect.print_listed(name, &mut listing));
+        listing
     }
 
     pub fn begin(&mut self) -> u64 {
@@ -79,7 +81,10 @@ impl Disk {
     /// Whether this was the list of names at some time. Names are only ever added.
     pub fn had_names(&self, listing: &[u8]) -> bool {
         let names: Vec<&[u8]> = listing.split_inclusive(|&byte| byte == b'\n').collect();
-        names.is_sorted()
-            && names.iter().all(|line| line.strip_suffix(b"\n").is_some_and(|name| self.visible.contains_key(name)))
+        names.is_sorted_by_key(|line| line.strip_prefix(b"./").unwrap_or(line))
+            && names.iter().all(|line| {
+                line.strip_suffix(b"\n")
+                    .is_some_and(|name| self.visible.contains_key(name.strip_prefix(b"./").unwrap_or(name)))
+            })
     }
 }

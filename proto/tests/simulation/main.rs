@@ -10,7 +10,7 @@
 //! - nothing leaks: when all is over, no port, no file, no temporary upload and no timer is left;
 //! - late answers to transfers that have ended change nothing.
 //!
-//! `SIM_SEED=17 cargo test -p muxftp-proto --test simulation -- --nocapture` shows one seed step by step.
+//! `SIM_SEED=simple:17 cargo test -p muxftp-proto --test simulation -- --nocapture` shows one seed step by step.
 #![allow(clippy::unwrap_used, reason = "clippy.toml allows it in test functions, but not in their helpers")]
 
 mod client;
@@ -30,18 +30,23 @@ use world::World;
 
 #[test]
 fn sessions_keep_their_promises_whatever_happens() {
-    if let Some(seed) = std::env::var("SIM_SEED").ok().map(|seed| seed.parse().expect("SIM_SEED is a number")) {
-        let stats = World::new(seed, Dialect::Simple, true).run();
+    if let Ok(wanted) = std::env::var("SIM_SEED") {
+        let (dialect, seed) = wanted.split_once(':').expect("SIM_SEED is DIALECT:NUMBER");
+        let dialect = dialect.parse().expect("a dialect");
+        let stats = World::new(seed.parse().expect("a number"), dialect, true).run();
         println!("{stats:#?}");
         return;
     }
     let mut total = Stats::default();
-    for seed in 0..SEEDS {
-        match catch_unwind(AssertUnwindSafe(|| World::new(seed, Dialect::Simple, false).run())) {
-            Ok(stats) => total.add(&stats),
-            Err(_) => panic!(
-                "seed {seed} fails; to see it: SIM_SEED={seed} cargo test -p muxftp-proto --test simulation -- --nocapture"
-            ),
+    for dialect in Dialect::ALL {
+        for seed in 0..SEEDS {
+            match catch_unwind(AssertUnwindSafe(|| World::new(seed, dialect, false).run())) {
+                Ok(stats) => total.add(&stats),
+                Err(_) => panic!(
+                    "seed {seed} of {dialect} fails; to see it:\n\
+                     SIM_SEED={dialect}:{seed} cargo test -p muxftp-proto --test simulation -- --nocapture"
+                ),
+            }
         }
     }
     // A simulation in which nothing happens proves nothing.
@@ -52,8 +57,8 @@ fn sessions_keep_their_promises_whatever_happens() {
 
 #[test]
 fn a_seed_gives_the_same_run_again() {
-    for seed in [3, 141, 592] {
-        let run = || World::new(seed, Dialect::Simple, false).run();
+    for dialect in Dialect::ALL {
+        let run = || World::new(141, dialect, false).run();
         assert_eq!(run(), run());
     }
 }
@@ -66,14 +71,14 @@ const EXPECTED: [&str; 23] = [
     "put complete",
     "list complete",
     "quit complete",
-    "refused File Not Found",
-    "refused No Space Left",
-    "refused Disk Error",
-    "refused No Data Port Free",
-    "refused Data Connection Timed Out",
-    "refused Data Connection Stalled",
-    "refused Data Connection Lost",
-    "refused Server Shutting Down",
+    "refused FileNotFound",
+    "refused NoSpaceLeft",
+    "refused DiskError",
+    "refused NoDataPortFree",
+    "refused DataConnectionTimedOut",
+    "refused DataConnectionStalled",
+    "refused DataConnectionLost",
+    "refused ServerShuttingDown",
     "failed ControlLost",
     "failed TimedOut",
     "failed DataConnect",

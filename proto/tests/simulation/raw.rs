@@ -20,7 +20,11 @@ pub struct RawSide {
 impl RawSide {
     pub fn new(dialect: Dialect, env: &mut Env) -> RawSide {
         let count = 1 + env.below(20);
-        let lines = (0..count).map(|_| LINES[env.below(LINES.len())].to_vec());
+        let known = match dialect {
+            Dialect::Simple => &LINES_OF_SIMPLE,
+            Dialect::Updown => &LINES_OF_UPDOWN,
+        };
+        let lines = (0..count).map(|_| known[env.below(known.len())].to_vec());
         let lines = lines.map(|line| if line == b"LONG" { vec![b'x'; 10_000] } else { line }).collect();
         RawSide { dialect, lines, said: 0, heard: Vec::new(), finals: 0, opening: false, closed: false }
     }
@@ -88,7 +92,7 @@ impl RawSide {
     }
 
     fn end(&mut self, wires: &mut Wires, env: &mut Env) {
-        let asked = self.lines[..self.finals].iter().any(|line| line.eq_ignore_ascii_case(b"exit"));
+        let asked = self.lines[..self.finals].iter().any(|line| line == b"exit" || line == b"quit");
         let excused = asked || self.closed || wires.cut || env.faults.drain > 0;
         assert!(excused, "closed after {} answers to {} lines", self.finals, self.said);
         self.closed = true;
@@ -96,7 +100,7 @@ impl RawSide {
     }
 }
 
-const LINES: [&[u8]; 14] = [
+const LINES_OF_SIMPLE: [&[u8]; 14] = [
     b"GET a",
     b"get nope",
     b"PUT raw 10",
@@ -113,4 +117,29 @@ const LINES: [&[u8]; 14] = [
     b"exit",
 ];
 
-const FAREWELLS: [&[u8]; 3] = [b"Server Shutting Down", b"Idle Timeout", b"Too Many Errors"];
+/// Without READY, which has no answer of its own.
+const LINES_OF_UPDOWN: [&[u8]; 14] = [
+    b"DOWNLOAD a",
+    b"download nope",
+    b"UPLOAD raw 10",
+    b"UPLOAD raw 0",
+    b"LIST ..",
+    b"DOWNLOAD b.txt",
+    b"QUIT now",
+    b"",
+    b"DOWNLOAD ../x",
+    b"UPLOAD raw",
+    b"\xff\x00",
+    b"LONG",
+    b"upload",
+    b"quit",
+];
+
+const FAREWELLS: [&[u8]; 6] = [
+    b"Server Shutting Down",
+    b"Idle Timeout",
+    b"Too Many Errors",
+    b"ServerShuttingDown",
+    b"IdleTimeout",
+    b"TooManyErrors",
+];

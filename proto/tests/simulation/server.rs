@@ -3,13 +3,14 @@
 use std::time::{Duration, Instant};
 
 use muxftp_proto::server::io::{Effect, Event, OperationId, SessionConfig};
-use muxftp_proto::{Cause, Dialect, ServerSession, VPath, limits};
+use muxftp_proto::{Cause, DataPortPolicy, Dialect, ServerSession, VPath, limits};
 
 use crate::env::Env;
 use crate::link::{Answer, Arrival, Happening, Number, Numbered, Wires, connected};
 
 /// A session and its shell.
 pub struct ServerSide {
+    dialect: Dialect,
     session: ServerSession,
     /// How many transfers there have been.
     count: Number,
@@ -33,6 +34,7 @@ struct Running {
     limit: Option<u64>,
     bytes: u64,
     committing: bool,
+    to_control: bool,
     stalled: bool,
 }
 
@@ -51,6 +53,7 @@ enum Open {
 impl ServerSide {
     pub fn new(dialect: Dialect, now: Instant) -> ServerSide {
         ServerSide {
+            dialect,
             session: ServerSession::new(dialect, config(), now),
             count: 0,
             running: None,
@@ -118,8 +121,8 @@ impl ServerSide {
             return;
         };
         let event = match answer {
-            Answer::Opened(_) => running.opened(env),
-            Answer::Listening(_) => running.listening(wires, env),
+            Answer::Opened(_) => running.opened(self.dialect, env),
+            Answer::Listening(_) => running.listening(self.dialect.data_ports(), wires, env),
             Answer::Connected(_) => running.accepted(wires),
             Answer::Committed(_) => running.committed(env),
         };
@@ -144,7 +147,10 @@ impl ServerSide {
     pub fn moves(&mut self, number: Number, wires: &mut Wires, env: &mut Env) {
         let Some(running) = self.running.as_mut().filter(|running| running.numbered.number == number) else { return };
         let before = running.bytes;
-        let news = running.moves(wires, env);
+        let news = match running.to_control {
+            true => running.next_names(&mut self.session, env),
+            false => running.moves(wires, env),
+        };
         let (op, bytes) = (running.numbered.op, running.bytes);
         if bytes > before {
             self.tell(Event::Progress { op, bytes }, wires, env);
@@ -216,6 +222,12 @@ impl ServerSide {
                 let number = running.numbered.number;
                 env.soon(wires.link, Happening::ServerMoves(number));
             }
+            Effect::MoveToControl { op } => {
+                let running = self.of(op);
+                running.to_control = true;
+                let number = running.numbered.number;
+                env.soon(wires.link, Happening::ServerMoves(number));
+            }
             Effect::CloseData { op } => self.of(op).close_data(wires, env),
             Effect::Commit { op } => {
                 let running = self.of(op);
@@ -278,6 +290,7 @@ impl ServerSide {
             limit: None,
             bytes: 0,
             committing: false,
+            to_control: false,
             stalled: false,
         });
         env.sometime(wires.link, Happening::Answer(Answer::Opened(numbered.number)));
@@ -289,7 +302,7 @@ impl ServerSide {
 }
 
 impl Running {
-    fn opened(&mut self, env: &mut Env) -> Option<Event> {
+    fn opened(&mut self, dialect: Dialect, env: &mut Env) -> Option<Event> {
         let op = self.numbered.op;
         let wish = self.wish.take()?;
         if env.chance(env.faults.disk) {
@@ -304,14 +317,19 @@ impl Running {
                 Err(cause) => return Some(Event::StorageFailed { op, cause }),
             },
             Wish::Write(path) => (Open::Upload { temporary: env.disk.begin(), path }, None),
-            Wish::List => (Open::Send(env.disk.list()), None),
+            Wish::List => (Open::Send(env.disk.list(dialect)), None),
         };
         self.open = Some(open);
         Some(Event::StorageReady { op, size })
     }
 
-    fn listening(&mut self, wires: &mut Wires, env: &mut Env) -> Option<Event> {
+    fn listening(&mut self, policy: DataPortPolicy, wires: &mut Wires, env: &mut Env) -> Option<Event> {
         let op = self.numbered.op;
+        if policy == DataPortPolicy::Shared {
+            // Each person has an address of his own here: nobody is ever held back.
+            self.port = Some(SHARED_PORT);
+            return Some(Event::DataListening { op, port: SHARED_PORT });
+        }
         let skipped = env.below(10);
         let free = (20_000..20_050).filter(|port| !env.ports.contains(port)).nth(skipped);
         let Some(port) = free.filter(|_| !env.chance(env.faults.ports)) else {
@@ -338,6 +356,25 @@ impl Running {
             env.disk.commit(temporary, &path);
         }
         Some(Event::Committed { op })
+    }
+
+    /// A piece of a listing goes behind the replies, while there is room.
+    fn next_names(&mut self, session: &mut ServerSession, env: &mut Env) -> Option<Event> {
+        let (op, bytes) = (self.numbered.op, self.bytes);
+        if env.chance(env.faults.disk) {
+            return Some(Event::MoveFailed { op, bytes, cause: Cause::DiskError });
+        }
+        let Some(Open::Send(content)) = &self.open else { panic!("names come from something open") };
+        let left = &content[self.bytes as usize..];
+        if left.is_empty() {
+            return Some(Event::Moved { op, bytes });
+        }
+        if !session.outbox().is_full() {
+            let count = 1 + env.below(left.len());
+            session.push_names(&left[..count]);
+            self.bytes += count as u64;
+        }
+        None
     }
 
     fn moves(&mut self, wires: &mut Wires, env: &mut Env) -> Option<Event> {
@@ -387,7 +424,7 @@ impl Running {
         if let Some(waiting) = wires.waiting.take() {
             wires.data[waiting].broken = true;
         }
-        if let Some(port) = self.port.take() {
+        if let Some(port) = self.port.take().filter(|port| *port != SHARED_PORT) {
             env.ports.remove(&port);
             wires.port = None;
         }
@@ -420,6 +457,9 @@ fn config() -> SessionConfig {
 
 /// How soon the shell looks again at a connection that had nothing.
 const POLL: Duration = Duration::from_millis(200);
+
+/// Of the dialects that share one.
+const SHARED_PORT: u16 = 5002;
 
 /// What a socket holds for a peer that does not read.
 const SOCKET_BYTES: usize = 500;

@@ -115,6 +115,10 @@ impl Player {
                 self.session.handle_input(piece, self.now);
                 self.settle();
             }
+        } else if let Some(lines) = line.strip_prefix("<- names ") {
+            let lines: String = lines.split(' ').map(|name| format!("{name}\n")).collect();
+            self.session.push_names(lines.as_bytes());
+            self.settle();
         } else if let Some(time) = line.strip_prefix("wait ") {
             let seconds: f64 = time.strip_suffix(" s").unwrap().parse().unwrap();
             self.now += Duration::from_secs_f64(seconds);
@@ -189,6 +193,7 @@ impl Player {
             Effect::ListenData { .. } => "listen".to_owned(),
             Effect::StartMoving { limit: None, .. } => "move".to_owned(),
             Effect::StartMoving { limit: Some(limit), .. } => format!("move {limit}"),
+            Effect::MoveToControl { .. } => "move to control".to_owned(),
             Effect::CloseData { .. } => "close data".to_owned(),
             Effect::Commit { .. } => "commit".to_owned(),
             Effect::Release { report, .. } => {

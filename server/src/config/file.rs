@@ -21,6 +21,7 @@ pub(super) struct FileSettings {
     pub(super) root: Option<PathBuf>,
     pub(super) listen: Option<Vec<Spanned<ListenSpec>>>,
     pub(super) data_ports: Option<PortRange>,
+    pub(super) updown_data_ports: Option<PortRange>,
     pub(super) guest: Option<GuestAccess>,
     pub(super) sessions: Option<u32>,
     pub(super) sessions_per_address: Option<u32>,
@@ -70,6 +71,8 @@ impl Reader<'_> {
         let mut top = Section::new("", table);
         settings.root = top.take("root").and_then(|value| self.string(&value, root_path));
         settings.data_ports = top.take("data_ports").and_then(|value| self.string(&value, PortRange::from_str));
+        settings.updown_data_ports =
+            top.take("updown_data_ports").and_then(|value| self.string(&value, PortRange::from_str));
         settings.listen = top.take("listen").and_then(|value| self.listeners(value));
 
         let mut guest = self.section(&mut top, "guest");

@@ -31,6 +31,8 @@ pub struct Config {
     pub listen: Vec<Listen>,
     /// The ports of data connections.
     pub data_ports: PortRange,
+    /// The data ports that all sessions of `updown` share.
+    pub updown_data_ports: PortRange,
     /// What the guest may do.
     pub guest: GuestAccess,
     /// Bounds on what clients may take.
@@ -87,6 +89,7 @@ pub struct Log {
 pub fn default_port(dialect: Dialect) -> u16 {
     match dialect {
         Dialect::Simple => 2021,
+        Dialect::Updown => 5001,
     }
 }
 
@@ -99,6 +102,7 @@ impl Config {
             root: PathBuf::from("./server_files"),
             listen: Dialect::ALL.map(listen).to_vec(),
             data_ports: PortRange::new(20000, 21000).expect("20000 is not 0 and below 21000"),
+            updown_data_ports: PortRange::new(5002, 5002).expect("5002 is not 0"),
             guest: GuestAccess::ReadWrite,
             limits: Limits { sessions: 10_000, sessions_per_address: 5_000 },
             timeouts: Timeouts {
@@ -112,13 +116,12 @@ impl Config {
         }
     }
 
-    /// For a server inside another program: one listener per dialect on 127.0.0.1 at a port that the system chooses, and
+    /// For a server inside another program: one listener of `simple` on 127.0.0.1 at a port that the system chooses, and
     /// no bound per address, since all clients come from one.
     pub fn embedded(root: PathBuf, data_ports: PortRange) -> Config {
-        let mut config = Config { root, data_ports, ..Config::defaults() };
-        for listen in &mut config.listen {
-            listen.address.set_port(0);
-        }
+        let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+        let listen = vec![Listen { dialect: Dialect::Simple, address }];
+        let mut config = Config { root, data_ports, listen, ..Config::defaults() };
         config.limits.sessions_per_address = config.limits.sessions;
         config
     }
@@ -129,10 +132,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_embedded_server_takes_system_ports_on_this_machine() {
+    fn an_embedded_server_takes_a_port_of_the_system_on_this_machine() {
         let config = Config::embedded(PathBuf::from("/tmp/x"), PortRange::new(30000, 30010).unwrap());
-        assert_eq!(config.listen.len(), Dialect::ALL.len());
-        assert!(config.listen.iter().all(|listen| listen.address.ip().is_loopback() && listen.address.port() == 0));
+        assert_eq!(config.listen.len(), 1);
+        assert_eq!(config.listen[0].address.to_string(), "127.0.0.1:0");
         assert_eq!(config.limits.sessions_per_address, config.limits.sessions);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use muxftp_proto::Dialect;
+use muxftp_proto::{DataPortPolicy, Dialect};
 use toml::Spanned;
 
 use super::file::{FileSettings, Source, parse};
@@ -30,8 +30,10 @@ fn resolve(flags: &Flags, source: Option<Source<'_>>) -> Result<Config, ConfigEr
     let file = source.map_or_else(FileSettings::default, |source| parse(source, &mut problems));
     let defaults = Config::defaults();
     let data_ports = flags.data_ports.or(file.data_ports).unwrap_or(defaults.data_ports);
+    let updown_data_ports = flags.updown_data_ports.or(file.updown_data_ports).unwrap_or(defaults.updown_data_ports);
     let listen = listeners(flags, file.listen.as_deref(), source, &mut problems);
     problems.extend(crossing_ports(&listen, data_ports));
+    problems.extend(crossing_updown_ports(&listen, updown_data_ports, data_ports));
     // Only of a configuration that is right otherwise: a wrong `access` would be reported twice.
     let guest = flags.guest.or(file.guest);
     if guest.is_none() && problems.is_empty() {
@@ -44,6 +46,7 @@ fn resolve(flags: &Flags, source: Option<Source<'_>>) -> Result<Config, ConfigEr
         root: flags.root.clone().or(file.root).unwrap_or(defaults.root),
         listen,
         data_ports,
+        updown_data_ports,
         guest: guest.unwrap_or(defaults.guest),
         limits: Limits { sessions, sessions_per_address: per_address.min(sessions) },
         timeouts: Timeouts {
@@ -88,7 +91,8 @@ fn listeners(
             }
         }
         _ => {
-            for listen in Config::defaults().listen {
+            let wanted = |listen: &Listen| flags.port.is_none() || listen.dialect == Dialect::Simple;
+            for listen in Config::defaults().listen.into_iter().filter(wanted) {
                 keep(changed_by_flags(listen, flags).map_err(|message| Problem::new(format!("--host: {message}"))));
             }
         }
@@ -96,9 +100,9 @@ fn listeners(
     found
 }
 
-/// A default listener with the address of `--host` and, if it speaks `simple`, the port of `--port`.
+/// A default listener with the address of `--host` and the port of `--port`.
 fn changed_by_flags(mut listen: Listen, flags: &Flags) -> Result<Listen, String> {
-    if let Some(port) = flags.port.filter(|_| listen.dialect == Dialect::Simple) {
+    if let Some(port) = flags.port {
         listen.address.set_port(port);
     }
     if let Some(host) = &flags.host {
@@ -118,6 +122,23 @@ fn crossing_ports(listen: &[Listen], data_ports: PortRange) -> Vec<Problem> {
         if port != 0 && listen[..index].iter().any(|other| other.address == listener.address) {
             problems.push(Problem::new(format!("{} is named twice as a listener", listener.address)));
         }
+    }
+    problems
+}
+
+/// Shared data ports that a listener, or the other data connections, would take.
+fn crossing_updown_ports(listen: &[Listen], updown: PortRange, data_ports: PortRange) -> Vec<Problem> {
+    if listen.iter().all(|listen| listen.dialect.data_ports() == DataPortPolicy::Fresh) {
+        return Vec::new();
+    }
+    let mut problems = Vec::new();
+    for listener in listen.iter().filter(|listener| updown.contains(listener.address.port())) {
+        let port = listener.address.port();
+        problems.push(Problem::new(format!("port {port} of {listener} is one of the data ports of updown, {updown}")));
+    }
+    if updown.iter().any(|port| data_ports.contains(port)) {
+        problems
+            .push(Problem::new(format!("the data ports of updown, {updown}, are among the data ports, {data_ports}")));
     }
     problems
 }

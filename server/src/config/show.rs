@@ -15,6 +15,7 @@ impl Config {
         let shown = Shown {
             root: self.root.to_string_lossy().into_owned(),
             data_ports: self.data_ports.to_string(),
+            updown_data_ports: self.updown_data_ports.to_string(),
             listen: listen.collect(),
             guest: ShownGuest { access: self.guest.word() },
             limits: ShownLimits {
@@ -38,6 +39,7 @@ impl Config {
 struct Shown {
     root: String,
     data_ports: String,
+    updown_data_ports: String,
     listen: Vec<ShownListen>,
     guest: ShownGuest,
     limits: ShownLimits,

@@ -85,7 +85,10 @@ impl PortRange {
 
 impl fmt::Display for PortRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.first, self.last)
+        match self.first == self.last {
+            true => write!(f, "{}", self.first),
+            false => write!(f, "{}-{}", self.first, self.last),
+        }
     }
 }
 
@@ -93,10 +96,11 @@ impl FromStr for PortRange {
     type Err = String;
 
     fn from_str(text: &str) -> Result<PortRange, String> {
-        let ends = text
-            .split_once('-')
-            .and_then(|(first, last)| PortRange::new(first.trim().parse().ok()?, last.trim().parse().ok()?));
-        ends.ok_or_else(|| format!("`{text}` is not a range of ports: write FIRST-LAST, such as 20000-21000"))
+        let (first, last) = text.split_once('-').unwrap_or((text, text));
+        let range = || PortRange::new(first.trim().parse().ok()?, last.trim().parse().ok()?);
+        range().ok_or_else(|| {
+            format!("`{text}` is not a range of ports: write FIRST-LAST, such as 20000-21000, or one port")
+        })
     }
 }
 

@@ -44,7 +44,7 @@ enum Storage {
 /// A directory being sent: the names that are read but not yet written.
 struct Names {
     listing: Listing,
-    line_end: &'static [u8],
+    dialect: Dialect,
     pending: Vec<u8>,
     sent: usize,
     complete: bool,
@@ -53,6 +53,8 @@ struct Names {
 enum Connection {
     None,
     Listening(TcpListener, Key),
+    /// Wanted on a port that all sessions share.
+    Shared,
     /// Accepted; in the reactor only once there is something to wait for.
     Connected(TcpStream, Option<Key>),
 }
@@ -96,8 +98,7 @@ impl DataPlane {
         dialect: Dialect,
     ) -> Result<(DataPlane, Option<u64>), Cause> {
         let listing = shared.root.open_list(path)?;
-        let line_end = dialect.listing_line_end();
-        let names = Names { listing, line_end, pending: Vec::new(), sent: 0, complete: false };
+        let names = Names { listing, dialect, pending: Vec::new(), sent: 0, complete: false };
         Ok((DataPlane::new(op, Storage::List(names)), None))
     }
 
@@ -130,6 +131,41 @@ impl DataPlane {
     /// Whether only the peer's close marks the end of what it sends.
     pub(super) fn ends_by_close(&self) -> bool {
         !self.sends() && self.limit.is_none()
+    }
+
+    /// Reads the next piece of a listing, for the control connection.
+    pub(super) fn next_names(&mut self) -> Next {
+        let Storage::List(names) = &mut self.storage else { return Next::Wait };
+        if names.complete {
+            names.pending.clear();
+            return Next::Moved;
+        }
+        match names.read(CONTROL_PIECE_BYTES) {
+            Ok(()) => {
+                self.bytes += names.pending.len() as u64;
+                Next::Again
+            }
+            Err(cause) => Next::Failed(cause),
+        }
+    }
+
+    /// What [`DataPlane::next_names`] has read.
+    pub(super) fn names(&self) -> &[u8] {
+        match &self.storage {
+            Storage::List(names) => &names.pending,
+            _ => &[],
+        }
+    }
+
+    /// Asks for one of the ports that all sessions share; `None`: it comes later.
+    pub(super) fn share(&mut self, shared: &mut Shared, session: Key, local: IpAddr, peer: IpAddr) -> Option<u16> {
+        self.connection = Connection::Shared;
+        shared.shared_ports.ask(session, local, peer)
+    }
+
+    /// Takes a data connection that came to a shared port.
+    pub(super) fn take(&mut self, stream: TcpStream) {
+        self.connection = Connection::Connected(stream, None);
     }
 
     /// Listens on a free port.
@@ -226,9 +262,10 @@ impl DataPlane {
     }
 
     /// Closes the data connection.
-    pub(super) fn close_connection(&mut self, shared: &mut Shared, rx: &mut Reactor<Owner>) {
+    pub(super) fn close_connection(&mut self, session: Key, shared: &mut Shared, rx: &mut Reactor<Owner>) {
         match std::mem::replace(&mut self.connection, Connection::None) {
             Connection::Listening(_, key) | Connection::Connected(_, Some(key)) => rx.release(key),
+            Connection::Shared => shared.shared_ports.give_up(session),
             Connection::None | Connection::Connected(_, None) => {}
         }
         if let Some(port) = self.port.take() {
@@ -237,8 +274,8 @@ impl DataPlane {
     }
 
     /// Lets go of everything; an upload that was not committed vanishes.
-    pub(super) fn release(&mut self, shared: &mut Shared, rx: &mut Reactor<Owner>) {
-        self.close_connection(shared, rx);
+    pub(super) fn release(&mut self, session: Key, shared: &mut Shared, rx: &mut Reactor<Owner>) {
+        self.close_connection(session, shared, rx);
         self.storage = Storage::Gone;
     }
 
@@ -252,18 +289,24 @@ impl DataPlane {
 }
 
 impl Names {
+    /// Reads the next piece.
+    fn read(&mut self, bytes_max: usize) -> Result<(), Cause> {
+        self.pending.clear();
+        self.sent = 0;
+        let dialect = self.dialect;
+        let progress = self.listing.fill(&mut self.pending, bytes_max, |name, out| dialect.print_listed(name, out))?;
+        self.complete = progress == ListProgress::End;
+        Ok(())
+    }
+
     /// Reads and writes one piece of the listing.
     fn send(&mut self, stream: &TcpStream, bytes: &mut u64) -> Next {
         if self.sent == self.pending.len() {
-            self.pending.clear();
-            self.sent = 0;
             if self.complete {
                 return Next::Moved;
             }
-            match self.listing.fill(&mut self.pending, LISTING_PIECE_BYTES, self.line_end) {
-                Ok(ListProgress::More) => {}
-                Ok(ListProgress::End) => self.complete = true,
-                Err(cause) => return Next::Failed(cause),
+            if let Err(cause) = self.read(LISTING_PIECE_BYTES) {
+                return Next::Failed(cause);
             }
         }
         while self.sent < self.pending.len() {
@@ -343,6 +386,9 @@ const SEND_BYTES_PER_TURN: usize = 512 * 1024;
 
 /// Buffers that one upload may fill in a turn.
 const READS_PER_TURN: usize = 2;
+
+/// What is read of a directory before it goes behind the replies: so much more than their bound may wait there.
+const CONTROL_PIECE_BYTES: usize = 16 * 1024;
 
 /// What is read of a directory before it is sent.
 const LISTING_PIECE_BYTES: usize = 64 * 1024;

@@ -11,7 +11,9 @@
 mod admission;
 mod data;
 mod session;
+mod shared_ports;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use mio::net::{TcpListener, TcpStream};
 use muxftp_proto::server::io::{Event, SessionConfig};
-use muxftp_proto::{Cause, Dialect, Reply};
+use muxftp_proto::{Cause, DataPortPolicy, Dialect, Reply};
 use muxftp_reactor::listen::{self, Accept, Reserve};
 use muxftp_reactor::{Again, Clock, Handler, Key, Reactor, Readiness, Table, Waker, Workers};
 use rustix::process::Signal;
@@ -32,6 +34,7 @@ use crate::start::{self, StartError};
 use crate::storage::{Durability, Root};
 use admission::Admission;
 use session::{Fate, Session};
+use shared_ports::SharedPorts;
 
 /// What a source of the reactor is. Sessions are named by their key in the session table.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +42,8 @@ pub(crate) enum Owner {
     Listener(usize),
     Control(Key),
     DataListener(Key),
+    /// A data port that all sessions of a dialect share.
+    SharedPort(usize),
     Data(Key),
     /// The end of the time that transfers have after a signal.
     Shutdown,
@@ -51,6 +56,7 @@ pub(crate) type WorkDone = (Key, Event);
 pub(crate) struct Shared {
     pub(crate) root: Arc<Root>,
     pub(crate) ports: DataPorts,
+    pub(crate) shared_ports: SharedPorts,
     /// The one buffer through which uploads and control lines are read.
     pub(crate) buffer: Box<[u8]>,
     /// Present when commits are flushed to disk.
@@ -72,6 +78,8 @@ pub struct Stop {
 
 struct Shell {
     listeners: Vec<Listener>,
+    /// By the index in [`SharedPorts`].
+    shared_sockets: Vec<(TcpListener, Key)>,
     /// A place is empty only while its session is being made.
     sessions: Table<Option<Session>>,
     shared: Shared,
@@ -136,12 +144,16 @@ impl Server {
             log::listening(dialect, socket.local_addr().map_err(bind)?);
             listeners.push(Listener { dialect, socket, key, farewell });
         }
+        let mut shared_ports = SharedPorts::default();
+        let shared_sockets = open_shared_ports(&config, &mut shared_ports, &mut rx)?;
         let shell = Shell {
             listeners,
+            shared_sockets,
             sessions: Table::new(),
             shared: Shared {
                 root: Arc::new(root),
                 ports: DataPorts::new(config.data_ports),
+                shared_ports,
                 buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),
                 workers,
             },
@@ -209,6 +221,7 @@ impl Handler<Owner> for Shell {
                 self.with(rx, session, |session, shared, rx| session.ready_control(shared, rx, readiness))
             }
             Owner::DataListener(session) => self.with(rx, session, Session::ready_data_listener),
+            Owner::SharedPort(index) => self.accept_data(rx, index),
             Owner::Data(session) => self.with(rx, session, Session::ready_data),
             Owner::Shutdown => Again::No,
         }
@@ -217,7 +230,7 @@ impl Handler<Owner> for Shell {
     fn timeout(&mut self, rx: &mut Reactor<Owner>, key: Key, owner: Owner) {
         match owner {
             // The pause after a shortage of descriptors is over.
-            Owner::Listener(_) => rx.queue(key),
+            Owner::Listener(_) | Owner::SharedPort(_) => rx.queue(key),
             Owner::Control(session) | Owner::DataListener(session) | Owner::Data(session) => {
                 let _ = self.with(rx, session, Session::timeout);
             }
@@ -257,7 +270,7 @@ impl Shell {
     ) -> Again {
         let Some(Some(session)) = self.sessions.get_mut(key) else { return Again::No };
         let again = input(session, &mut self.shared, rx);
-        match session.fate() {
+        let again = match session.fate() {
             Fate::Lives => again,
             Fate::Over => {
                 if let Some(Some(mut session)) = self.sessions.remove(key) {
@@ -266,7 +279,41 @@ impl Shell {
                 }
                 Again::No
             }
+        };
+        // What one session gives up, another may have waited for.
+        while let Some((next, port)) = self.shared.shared_ports.next_granted() {
+            let _ = self.with(rx, next, |session, shared, rx| session.data_port_granted(port, shared, rx));
         }
+        again
+    }
+
+    /// Data connections at a port that all sessions share: each belongs to the session that waits for one from there.
+    fn accept_data(&mut self, rx: &mut Reactor<Owner>, index: usize) -> Again {
+        for _ in 0..ACCEPTS_PER_TURN {
+            let Some((socket, key)) = self.shared_sockets.get(index) else { return Again::No };
+            match listen::accept(socket, &mut self.reserve, &[]) {
+                Ok(Accept::Stream(stream, from)) => match self.shared.shared_ports.connected(index, from.ip()) {
+                    Some(session) => {
+                        let _ =
+                            self.with(rx, session, |session, shared, rx| session.data_connected(stream, shared, rx));
+                    }
+                    None => log::uninvited(from),
+                },
+                Ok(Accept::TurnedAway(from)) => log::turned_away(from, Cause::OutOfResources),
+                Ok(Accept::Lost) => {}
+                Ok(Accept::Drained) => return Again::No,
+                Ok(Accept::Pause(error)) => {
+                    log::accept_paused(&error);
+                    rx.arm(*key, Some(rx.now() + listen::PAUSE));
+                    return Again::No;
+                }
+                Err(error) => {
+                    log::accept_failed(&error);
+                    return Again::No;
+                }
+            }
+        }
+        Again::Yes
     }
 
     fn accept(&mut self, rx: &mut Reactor<Owner>, index: usize) -> Again {
@@ -338,6 +385,26 @@ impl Shell {
             let _ = self.with(rx, key, Session::drain);
         }
     }
+}
+
+/// Listens on the shared data ports, beside each listener of a dialect that wants them.
+fn open_shared_ports(
+    config: &Config,
+    shared: &mut SharedPorts,
+    rx: &mut Reactor<Owner>,
+) -> Result<Vec<(TcpListener, Key)>, StartError> {
+    let with_shared = config.listen.iter().filter(|listen| listen.dialect.data_ports() == DataPortPolicy::Shared);
+    let addresses: BTreeSet<_> = with_shared.map(|listen| listen.address.ip()).collect();
+    let mut sockets = Vec::new();
+    for (address, port) in addresses.iter().flat_map(|ip| config.updown_data_ports.iter().map(move |port| (*ip, port)))
+    {
+        let place = SocketAddr::new(address, port);
+        let bind = |error| StartError::BindData { place, error };
+        let mut socket = listen::listen_tcp(place, CONTROL_BACKLOG).map_err(bind)?;
+        let key = rx.register(&mut socket, Owner::SharedPort(shared.add(address, port))).map_err(bind)?;
+        sockets.push((socket, key));
+    }
+    Ok(sockets)
 }
 
 /// The words for a peer that gets no session.

@@ -4,12 +4,12 @@
 //! the timer armed, after every input.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use mio::net::TcpStream;
 use muxftp_proto::server::io::{Effect, Event, OperationId, SessionConfig, TransferReport};
-use muxftp_proto::{Cause, ServerSession};
+use muxftp_proto::{Cause, DataPortPolicy, ServerSession};
 use muxftp_reactor::pump::{self, Step};
 use muxftp_reactor::{Again, Key, Reactor, Readiness};
 
@@ -25,11 +25,14 @@ pub(super) struct Session {
     proto: ServerSession,
     stream: TcpStream,
     stream_key: Key,
-    local: SocketAddr,
+    /// Our address as the peer sees it: data ports are bound there.
+    local: IpAddr,
     opened: Instant,
     transfers: u64,
     fate: Fate,
     closing: Option<Option<Cause>>,
+    /// A listing is being written to the control connection.
+    to_control: bool,
     /// What the running transfer holds; boxed, since most sessions are idle most of the time.
     data: Option<Box<DataPlane>>,
 }
@@ -56,7 +59,7 @@ impl Session {
         let now = rx.now();
         // Replies are small and each is waited for: Nagle's algorithm would only delay them.
         stream.set_nodelay(true)?;
-        let local = stream.local_addr()?;
+        let local = stream.local_addr()?.ip();
         let stream_key = rx.register(&mut stream, Owner::Control(key))?;
         let proto = ServerSession::new(line.dialect, config, now);
         rx.arm(stream_key, proto.next_timeout());
@@ -72,6 +75,7 @@ impl Session {
             transfers: 0,
             fate: Fate::Lives,
             closing: None,
+            to_control: false,
             data: None,
         })
     }
@@ -109,6 +113,25 @@ impl Session {
         Again::No
     }
 
+    /// A shared port is free for the transfer that was held back.
+    pub(super) fn data_port_granted(&mut self, port: u16, shared: &mut Shared, rx: &mut Reactor<Owner>) -> Again {
+        if let Some(data) = &self.data {
+            self.proto.handle_event(Event::DataListening { op: data.op(), port }, rx.now());
+            self.settle(shared, rx);
+        }
+        Again::No
+    }
+
+    /// The data connection has come to a shared port.
+    pub(super) fn data_connected(&mut self, stream: TcpStream, shared: &mut Shared, rx: &mut Reactor<Owner>) -> Again {
+        if let Some(data) = &mut self.data {
+            data.take(stream);
+            self.proto.handle_event(Event::DataConnected { op: data.op() }, rx.now());
+            self.settle(shared, rx);
+        }
+        Again::No
+    }
+
     /// The data connection has news, or its budget is renewed.
     pub(super) fn ready_data(&mut self, shared: &mut Shared, rx: &mut Reactor<Owner>) -> Again {
         let again = self.run_data(shared, rx);
@@ -140,7 +163,7 @@ impl Session {
     /// Gives everything back.
     pub(super) fn close(&mut self, shared: &mut Shared, rx: &mut Reactor<Owner>) {
         if let Some(mut data) = self.data.take() {
-            data.release(shared, rx);
+            data.release(self.key, shared, rx);
         }
         rx.release(self.stream_key);
         let duration = rx.now().saturating_duration_since(self.opened);
@@ -190,9 +213,19 @@ impl Session {
 
     /// The one rule after each input: effects, flush, timer.
     fn settle(&mut self, shared: &mut Shared, rx: &mut Reactor<Owner>) {
+        let mut pieces = NAMES_PIECES_PER_TURN;
         loop {
             while let Some(effect) = self.proto.poll_effect() {
                 self.apply(effect, shared, rx);
+            }
+            if self.to_control && !self.proto.outbox().is_full() {
+                if pieces == 0 {
+                    rx.queue(self.stream_key);
+                } else {
+                    pieces -= 1;
+                    self.move_to_control(rx);
+                    continue;
+                }
             }
             if !self.flush(rx) {
                 break;
@@ -239,18 +272,12 @@ impl Session {
             Effect::OpenRead { op, path } => self.opened(op, DataPlane::read(op, shared, &path), rx),
             Effect::OpenWrite { op, path, size } => self.opened(op, DataPlane::write(op, shared, &path, size), rx),
             Effect::OpenList { op, path } => self.opened(op, DataPlane::list(op, shared, &path, self.line.dialect), rx),
-            Effect::ListenData { op } => {
-                let Some(data) = &mut self.data else { return };
-                let event = match data.listen(shared, rx, self.key, self.local.ip()) {
-                    Ok(port) => Event::DataListening { op, port },
-                    Err(cause) => Event::DataFailed { op, cause },
-                };
-                self.proto.handle_event(event, rx.now());
-            }
+            Effect::ListenData { op } => self.listen_data(op, shared, rx),
             Effect::StartMoving { limit, .. } => self.start_moving(limit, shared, rx),
+            Effect::MoveToControl { .. } => self.to_control = true,
             Effect::CloseData { .. } => {
                 if let Some(data) = &mut self.data {
-                    data.close_connection(shared, rx);
+                    data.close_connection(self.key, shared, rx);
                 }
             }
             Effect::Commit { op } => {
@@ -274,6 +301,20 @@ impl Session {
             Err(cause) => Event::StorageFailed { op, cause },
         };
         self.proto.handle_event(event, rx.now());
+    }
+
+    fn listen_data(&mut self, op: OperationId, shared: &mut Shared, rx: &mut Reactor<Owner>) {
+        let Some(data) = &mut self.data else { return };
+        let listening = match self.line.dialect.data_ports() {
+            DataPortPolicy::Fresh => data.listen(shared, rx, self.key, self.local).map(Some),
+            DataPortPolicy::Shared => Ok(data.share(shared, self.key, self.local, self.line.peer.ip())),
+        };
+        match listening {
+            Ok(Some(port)) => self.proto.handle_event(Event::DataListening { op, port }, rx.now()),
+            // It is told when a port is free for it: see `data_port_granted`.
+            Ok(None) => {}
+            Err(cause) => self.proto.handle_event(Event::DataFailed { op, cause }, rx.now()),
+        }
     }
 
     fn start_moving(&mut self, limit: Option<u64>, shared: &mut Shared, rx: &mut Reactor<Owner>) {
@@ -318,6 +359,21 @@ impl Session {
         }
     }
 
+    /// Puts the next piece of a listing behind the replies.
+    fn move_to_control(&mut self, rx: &mut Reactor<Owner>) {
+        let Some(data) = &mut self.data else { return };
+        let next = data.next_names();
+        let (op, bytes) = (data.op(), data.bytes());
+        self.proto.push_names(data.names());
+        let event = match next {
+            Next::Wait | Next::Again => Event::Progress { op, bytes },
+            Next::Moved => Event::Moved { op, bytes },
+            Next::Failed(cause) => Event::MoveFailed { op, bytes, cause },
+        };
+        self.to_control = matches!(next, Next::Wait | Next::Again);
+        self.proto.handle_event(event, rx.now());
+    }
+
     fn queue_data(&mut self, rx: &mut Reactor<Owner>) {
         if let Some(key) = self.data.as_ref().and_then(|data| data.key()) {
             rx.queue(key);
@@ -325,8 +381,9 @@ impl Session {
     }
 
     fn release(&mut self, report: &TransferReport, shared: &mut Shared, rx: &mut Reactor<Owner>) {
+        self.to_control = false;
         if let Some(mut data) = self.data.take() {
-            data.release(shared, rx);
+            data.release(self.key, shared, rx);
         }
         self.transfers += 1;
         let line = log::Transfer {
@@ -348,6 +405,9 @@ impl Session {
 
 /// Several lines fit; a peer that sends more is read again.
 const CONTROL_READ_BYTES: usize = 4096;
+
+/// Pieces of a listing that go behind the replies before the other sessions have their turn.
+const NAMES_PIECES_PER_TURN: usize = 8;
 
 /// Reads of one control connection before the others have their turn.
 const READS_PER_TURN: usize = 4;

@@ -64,14 +64,19 @@ impl Listing {
         Listing { dir, kept: Kept::new(names_max), phase: Phase::Collecting, entries_per_call }
     }
 
-    /// Appends names to `out`, each followed by `line_end`, until `out` has at least `bytes_max` bytes or the work of
+    /// Appends names to `out`, each as `print` writes its line, until `out` has at least `bytes_max` bytes or the work of
     /// one call is done.
     ///
     /// A directory's name ends in `/`. Names that the wire cannot carry (with CR or LF) are left out.
     ///
     /// # Errors
     /// Those of reading the directory; the listing is then over.
-    pub fn fill(&mut self, out: &mut Vec<u8>, bytes_max: usize, line_end: &[u8]) -> Result<ListProgress, Cause> {
+    pub fn fill(
+        &mut self,
+        out: &mut Vec<u8>,
+        bytes_max: usize,
+        print: impl Fn(&[u8], &mut Vec<u8>),
+    ) -> Result<ListProgress, Cause> {
         if self.phase == Phase::Collecting {
             let read_to_end = self.collect().map_err(|errno| {
                 self.phase = Phase::End;
@@ -83,7 +88,7 @@ impl Listing {
             self.phase = Phase::Sending { next: 0, sorted: 0 };
         }
         if let Phase::Sending { next, sorted } = self.phase {
-            self.phase = self.send(next, sorted, out, bytes_max, line_end)?;
+            self.phase = self.send(next, sorted, out, bytes_max, print)?;
         }
         Ok(if self.phase == Phase::End { ListProgress::End } else { ListProgress::More })
     }
@@ -122,14 +127,13 @@ impl Listing {
         mut sorted: usize,
         out: &mut Vec<u8>,
         bytes_max: usize,
-        line_end: &[u8],
+        print: impl Fn(&[u8], &mut Vec<u8>),
     ) -> Result<Phase, Cause> {
         if next == sorted {
             sorted = self.kept.sort_more(sorted);
         }
         while next < sorted && out.len() < bytes_max {
-            out.extend_from_slice(self.kept.name(next));
-            out.extend_from_slice(line_end);
+            print(self.kept.name(next), out);
             next += 1;
         }
         if next < self.kept.len() {

@@ -43,7 +43,7 @@ fn list(listing: &mut Listing) -> Vec<Vec<u8>> {
     let mut all = Vec::new();
     loop {
         let mut out = Vec::new();
-        let progress = listing.fill(&mut out, 1000, b"\n").unwrap();
+        let progress = listing.fill(&mut out, 1000, line).unwrap();
         assert!(out.len() < 1000 + 257, "a call went {} bytes over its bound", out.len() - 1000);
         all.extend_from_slice(&out);
         if progress == ListProgress::End {
@@ -344,7 +344,7 @@ fn names_that_come_and_go_do_not_disturb_those_that_stay() {
             fs::write(base.join(format!("comes-{n}")), "").unwrap();
         }
         let bytes_max = out.len() + 100;
-        if listing.fill(&mut out, bytes_max, b"\n").unwrap() == ListProgress::End {
+        if listing.fill(&mut out, bytes_max, line).unwrap() == ListProgress::End {
             break;
         }
     }
@@ -357,7 +357,7 @@ fn names_that_come_and_go_do_not_disturb_those_that_stay() {
 fn an_empty_directory_is_an_empty_listing() {
     let (_dir, root) = root();
     let mut out = Vec::new();
-    assert_eq!(root.open_list(&VPath::root()).unwrap().fill(&mut out, 100, b"\n"), Ok(ListProgress::End));
+    assert_eq!(root.open_list(&VPath::root()).unwrap().fill(&mut out, 100, line), Ok(ListProgress::End));
     assert!(out.is_empty());
 }
 
@@ -367,4 +367,9 @@ fn an_unusable_root_is_an_error() {
     fs::write(dir.path().join("file"), "").unwrap();
     assert!(Root::open(&dir.path().join("file"), Durability::None).is_err());
     assert!(Root::open(&dir.path().join("file/below"), Durability::None).is_err());
+}
+
+fn line(name: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(name);
+    out.push(b'\n');
 }
