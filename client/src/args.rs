@@ -17,6 +17,9 @@ pub(crate) struct Cli {
     /// The server to open a prompt on
     #[arg(value_name = "URL", required = true)]
     pub(crate) server: Option<String>,
+    /// Show a numbered menu instead of the prompt
+    #[arg(long)]
+    pub(crate) menu: bool,
     #[command(flatten)]
     pub(crate) connection: Connection,
     #[command(subcommand)]
@@ -97,13 +100,15 @@ pub(crate) const AFTER_HELP: &str = "\
 Examples:
   muxftp simple://127.0.0.1:2021
       A prompt; HELP lists its commands.
+  muxftp --menu updown://127.0.0.1
+      The same by numbers: 1 upload, 2 download, 3 list, 4 exit.
   muxftp ls simple://127.0.0.1:2021/photos
   muxftp get simple://127.0.0.1:2021/notes.txt -o /tmp/n.txt
   muxftp put a.txt 'my notes.txt' simple://127.0.0.1:2021
   tar c . | muxftp put - simple://127.0.0.1:2021/all.tar
 
-URLs: simple://HOST[:PORT][/NAME]; the port is 2021 when left out, an IPv6
-address stands in brackets, and %20 is a blank.
+URLs: DIALECT://HOST[:PORT][/NAME] with the dialects simple (port 2021 when left
+out) and updown (5001); an IPv6 address stands in brackets, and %20 is a blank.
 
 A download appears under its name when it is complete, never before; an upload
 that breaks leaves the server's old file as it was.

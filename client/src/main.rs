@@ -39,7 +39,7 @@ fn run(cli: &Cli) -> Result<(), Trouble> {
         (Some(Command::Ls(ls)), None) => oneshot::ls(ls, cli.connection),
         (Some(Command::Get(get)), None) => oneshot::get(get, cli.connection),
         (Some(Command::Put(put)), None) => oneshot::put(put, cli.connection),
-        (None, url) => prompt::run(url.unwrap_or_default(), cli.connection),
+        (None, url) => prompt::run(url.unwrap_or_default(), cli.connection, cli.menu),
     }
 }
 

@@ -7,9 +7,11 @@ pub mod config;
 pub mod log;
 mod ports;
 pub mod process;
+mod running;
 mod shell;
 pub mod start;
 pub mod storage;
 
 pub use config::{Config, PortRange};
+pub use running::Running;
 pub use shell::{Server, Stop};

@@ -7,6 +7,7 @@
 
 mod command;
 mod complete;
+mod menu;
 
 use std::cell::RefCell;
 use std::io::{self, BufRead, IsTerminal};
@@ -31,8 +32,8 @@ use crate::trouble::Trouble;
 use command::{Line, Verb};
 use complete::Names;
 
-/// Opens a prompt on the server of `url`.
-pub(crate) fn run(url: &str, connection: Connection) -> Result<(), Trouble> {
+/// Opens a prompt on the server of `url`, or the menu.
+pub(crate) fn run(url: &str, connection: Connection, with_menu: bool) -> Result<(), Trouble> {
     let target = Target::parse(url).map_err(Trouble::Usage)?;
     if !target.path.is_empty() {
         let text = format!("a prompt is opened on a server: {}; to fetch a file: muxftp get {url}", target.server);
@@ -45,6 +46,7 @@ pub(crate) fn run(url: &str, connection: Connection) -> Result<(), Trouble> {
     let prompt = Prompt { engine: Rc::new(RefCell::new(engine)), waiting: Arc::default() };
     prompt.let_signals_end_the_wait()?;
     let result = match editor {
+        editor if with_menu => prompt.offer_menu(editor),
         Some(editor) => prompt.converse(editor),
         None => prompt.follow_script(),
     };
@@ -130,6 +132,68 @@ impl Prompt {
             }
         }
         code.map_or(Ok(()), |code| Err(Trouble::Reported(code)))
+    }
+
+    fn offer_menu(&self, mut editor: Option<LineEditor>) -> Result<(), Trouble> {
+        let mut code = None;
+        loop {
+            if editor.is_some() {
+                print!("{}", menu::MENU);
+            }
+            let Some(line) = self.ask(&mut editor, "choice")? else { break };
+            let result = match menu::read(&line) {
+                Ok(menu::Choice::Exit) => break,
+                Ok(menu::Choice::Do(verb, questions)) => {
+                    self.ask_all(&mut editor, questions).and_then(|words| self.do_command(verb, &words))
+                }
+                Err(wrong) => Err(Trouble::Usage(wrong)),
+            };
+            match result {
+                Ok(()) => {}
+                Err(trouble @ (Trouble::CannotConnect { .. } | Trouble::OutputClosed)) => return Err(trouble),
+                Err(trouble @ Trouble::Interrupted(signal)) if editor.is_none() || signal != Signal::INT.as_raw() => {
+                    return Err(trouble);
+                }
+                Err(trouble) => {
+                    report(&trouble);
+                    code.get_or_insert(trouble.exit_code());
+                }
+            }
+        }
+        // A person has seen what failed; a script sees the code.
+        match code.filter(|_| editor.is_none()) {
+            Some(code) => Err(Trouble::Reported(code)),
+            None => Ok(()),
+        }
+    }
+
+    /// Asks for each thing; empty answers at the end are left out.
+    fn ask_all(&self, editor: &mut Option<LineEditor>, questions: &[&str]) -> Result<Vec<String>, Trouble> {
+        let mut words = Vec::new();
+        for (index, question) in questions.iter().enumerate() {
+            match self.ask(editor, question)? {
+                Some(answer) if !answer.is_empty() => words.push(answer),
+                _ if index == 0 => return Err(Trouble::Usage("nothing was named".to_owned())),
+                _ => {}
+            }
+        }
+        Ok(words)
+    }
+
+    /// An answer, without blanks around it; `None` at the end of input.
+    fn ask(&self, editor: &mut Option<LineEditor>, question: &str) -> Result<Option<String>, Trouble> {
+        let Some(editor) = editor else {
+            let mut line = String::new();
+            let read = io::stdin().read_line(&mut line);
+            let bytes = read.map_err(|error| Trouble::local("read", "standard input", error))?;
+            return Ok((bytes > 0).then(|| line.trim().to_owned()));
+        };
+        match self.wait(|| editor.readline(&format!("{question}: "))) {
+            Ok(line) => Ok(Some(line.trim().to_owned())),
+            Err(ReadlineError::Interrupted | ReadlineError::Signal(_)) => Ok(Some(String::new())),
+            Err(ReadlineError::Eof) => Ok(None),
+            Err(error) => Err(terminal(error, "read")),
+        }
     }
 
     fn obey(&self, line: &str) -> Result<Next, Trouble> {

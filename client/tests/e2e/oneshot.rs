@@ -5,11 +5,18 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
+use muxftp_proto::Dialect;
+
 use crate::support::{TestServer, names, run, run_with_input, text};
 
 #[test]
-fn what_is_put_is_listed_and_got_back() {
-    let server = TestServer::start();
+fn what_is_put_is_listed_and_got_back_in_every_dialect() {
+    for dialect in Dialect::ALL {
+        put_list_and_get(&TestServer::speaking(dialect));
+    }
+}
+
+fn put_list_and_get(server: &TestServer) {
     let here = tempfile::tempdir().unwrap();
     fs::create_dir(server.root().join("dir")).unwrap();
     let big: Vec<u8> = (0..3_000_001u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
@@ -27,6 +34,17 @@ fn what_is_put_is_listed_and_got_back() {
     assert_eq!(text(&listed.stdout), "a.txt\nbig\ndir/\ngr\u{fc}n\nmy notes 2024\n");
     let listed = run(here.path(), &["ls", &server.url("dir")]);
     assert_eq!(text(&listed.stdout), "a.txt\nbig\ngr\u{fc}n\nmy notes 2024\n");
+}
+
+#[test]
+fn a_refusal_of_updown_is_shown_without_a_number() {
+    let server = TestServer::speaking(Dialect::Updown);
+    let here = tempfile::tempdir().unwrap();
+    let output = run(here.path(), &["get", &server.url("nope")]);
+    assert_eq!(
+        (output.status.code(), text(&output.stderr)),
+        (Some(1), "muxftp: get nope: the server says no: FileNotFound\n")
+    );
 }
 
 #[test]

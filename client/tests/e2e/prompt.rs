@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use muxftp_proto::Dialect;
+
 use crate::support::{Control, Fake, TestServer, names, run_with_input, text};
 
 #[test]
@@ -71,4 +73,21 @@ fn no_server_is_told_before_anything_is_asked() {
     let output = run_with_input(here.path(), &["simple://127.0.0.1:1"], b"LS\n");
     assert_eq!(output.status.code(), Some(3));
     assert!(text(&output.stderr).contains("is the server running"));
+}
+
+#[test]
+fn the_menu_does_by_numbers_what_the_prompt_does_by_words() {
+    for dialect in Dialect::ALL {
+        let server = TestServer::speaking(dialect);
+        let here = tempfile::tempdir().unwrap();
+        fs::write(here.path().join("my notes.txt"), "notes").unwrap();
+        let answers = b"1\nmy notes.txt\n\n1\nmy notes.txt\ntwo\n3\n7\n2\ntwo\n2.txt\n2\nnope\n\n4\n3\n";
+        let output = run_with_input(here.path(), &["--menu", &server.url("")], answers);
+        assert_eq!(output.status.code(), Some(2), "of the first failure");
+        assert_eq!(names(server.root()), ["my notes.txt", "two"]);
+        assert_eq!(names(here.path()), ["2.txt", "my notes.txt"]);
+        let (shown, told) = (text(&output.stdout), text(&output.stderr));
+        assert_eq!(shown.matches("my notes.txt\ntwo\n").count(), 1, "nothing after 4: {shown}");
+        assert!(told.starts_with("muxftp: choose 1, 2, 3 or 4\nmuxftp: get nope: the server says no: "), "{told}");
+    }
 }

@@ -5,51 +5,45 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
-use muxftp_server::{Config, PortRange, Server, Stop};
+use muxftp_proto::Dialect;
+use muxftp_server::config::Listen;
+use muxftp_server::{Config, PortRange, Running};
 use tempfile::TempDir;
 
 /// muxftpd over an empty directory, ended when it is dropped.
 pub struct TestServer {
-    address: SocketAddr,
     root: TempDir,
-    stop: Stop,
-    thread: Option<JoinHandle<()>>,
+    dialect: Dialect,
+    running: Running,
 }
 
 impl TestServer {
     pub fn start() -> TestServer {
+        TestServer::speaking(Dialect::Simple)
+    }
+
+    /// On an address of this machine that no other test has: the data port of updown is fixed.
+    pub fn speaking(dialect: Dialect) -> TestServer {
+        static NEXT: AtomicU8 = AtomicU8::new(1);
+        let [_, _, high, low] = std::process::id().to_be_bytes();
+        let address = Ipv4Addr::new(127, NEXT.fetch_add(1, Ordering::Relaxed), high.max(1), low);
         let root = tempfile::tempdir().unwrap();
-        let config = Config::embedded(root.path().to_owned(), PortRange::new(20000, 29999).unwrap());
-        let mut server = Server::start(&config).unwrap();
-        let address = server.addresses().unwrap()[0].1;
-        let stop = server.stopper();
-        let thread = std::thread::spawn(move || server.run().unwrap());
-        TestServer { address, root, stop, thread: Some(thread) }
+        let mut config = Config::embedded(root.path().to_owned(), PortRange::new(20000, 29999).unwrap());
+        config.listen = vec![Listen { dialect, address: SocketAddr::new(address.into(), 0) }];
+        let running = Running::start(&config).unwrap();
+        TestServer { root, dialect, running }
     }
 
     pub fn url(&self, path: &str) -> String {
-        format!("simple://{}/{path}", self.address)
+        format!("{}://{}/{path}", self.dialect, self.running.address())
     }
 
     pub fn root(&self) -> &Path {
         self.root.path()
-    }
-}
-
-impl Drop for TestServer {
-    fn drop(&mut self) {
-        // The second request ends it at once.
-        self.stop.request();
-        self.stop.request();
-        if let Some(thread) = self.thread.take() {
-            let ended = thread.join();
-            if !std::thread::panicking() {
-                ended.unwrap();
-            }
-        }
     }
 }
 

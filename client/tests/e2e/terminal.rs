@@ -89,7 +89,7 @@ fn a_person_lists_completes_and_fetches() {
     fs::write(server.root().join("my notes.txt"), "notes").unwrap();
     fs::write(server.root().join("\u{1b}[2J"), "evil").unwrap();
     let mut person = Person::sit_down(here.path(), &[&server.url("")]);
-    person.sees("Connected to simple://127.0.0.1:");
+    person.sees("Connected to simple://127.");
     person.sees("ftp> ");
     person.types("HELP\r");
     person.sees("GET name [local]");

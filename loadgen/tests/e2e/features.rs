@@ -1,6 +1,10 @@
 //! What scenarios can ask for, seen from the server's side.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use muxftp_proto::Dialect;
+use muxftp_server::config::Listen;
+use muxftp_server::{Config, PortRange, Running};
 
 use crate::liar::{Liar, Lie};
 use crate::support::{Bench, SMALL, number, operation, text};
@@ -84,4 +88,23 @@ fn a_thousand_clients_work_at_once() {
     let summary = bench.summary();
     assert_eq!(number(&summary, "/all/done"), 3000.0);
     assert_eq!(number(&summary, "/generator/sessions_reached"), 1000.0);
+}
+
+#[test]
+fn updown_is_driven_as_well() {
+    let root = tempfile::tempdir().unwrap();
+    let mut config = Config::embedded(root.path().to_owned(), PortRange::new(20000, 21000).unwrap());
+    // On an address of this machine that no other test has: the data port is fixed.
+    let [_, _, high, low] = std::process::id().to_be_bytes();
+    let address = SocketAddr::new(Ipv4Addr::new(127, 9, high.max(1), low).into(), 0);
+    config.listen = vec![Listen { dialect: Dialect::Updown, address }];
+    let server = Running::start(&config).unwrap();
+    let missing = "\n[[operation]]\nname = \"missing\"\ndo = \"get\"\npath = \"nope\"\nexpect = \"550\"\n";
+    let bench = Bench::new(&format!("{SMALL}{missing}"));
+    let output = bench.run(&["--plain", "--target", &format!("updown://{}", server.address())]);
+    assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+    let summary = bench.summary();
+    assert_eq!(number(&summary, "/all/done"), 300.0);
+    assert!(number(operation(&summary, "missing"), "/done") > 0.0);
+    assert_eq!(summary["verification"]["failures"], 0);
 }

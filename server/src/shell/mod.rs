@@ -252,7 +252,8 @@ impl Handler<Owner> for Shell {
         self.stop(rx);
     }
 
-    fn end_of_turn(&mut self, _rx: &mut Reactor<Owner>) {
+    fn end_of_turn(&mut self, rx: &mut Reactor<Owner>) {
+        self.grant_ports(rx);
         if self.state == State::Draining && self.sessions.is_empty() {
             self.state = State::Ended;
         }
@@ -270,7 +271,7 @@ impl Shell {
     ) -> Again {
         let Some(Some(session)) = self.sessions.get_mut(key) else { return Again::No };
         let again = input(session, &mut self.shared, rx);
-        let again = match session.fate() {
+        match session.fate() {
             Fate::Lives => again,
             Fate::Over => {
                 if let Some(Some(mut session)) = self.sessions.remove(key) {
@@ -279,12 +280,14 @@ impl Shell {
                 }
                 Again::No
             }
-        };
-        // What one session gives up, another may have waited for.
+        }
+    }
+
+    /// What one session has given up in this turn, another may have waited for.
+    fn grant_ports(&mut self, rx: &mut Reactor<Owner>) {
         while let Some((next, port)) = self.shared.shared_ports.next_granted() {
             let _ = self.with(rx, next, |session, shared, rx| session.data_port_granted(port, shared, rx));
         }
-        again
     }
 
     /// Data connections at a port that all sessions share: each belongs to the session that waits for one from there.

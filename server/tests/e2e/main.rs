@@ -5,3 +5,4 @@ mod hostile;
 mod many;
 mod support;
 mod transcripts;
+mod updown;

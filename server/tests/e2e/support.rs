@@ -4,18 +4,16 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use muxftp_server::{Config, PortRange, Server, Stop};
+use muxftp_server::{Config, PortRange, Running};
 use tempfile::TempDir;
 
 /// A server over an empty directory, ended when it is dropped.
 pub struct TestServer {
     pub address: SocketAddr,
     pub root: TempDir,
-    stop: Stop,
-    thread: Option<JoinHandle<()>>,
+    running: Running,
 }
 
 impl TestServer {
@@ -28,11 +26,8 @@ impl TestServer {
         let root = tempfile::tempdir().unwrap();
         let mut config = Config::embedded(root.path().to_owned(), PortRange::new(20000, 29999).unwrap());
         change(&mut config);
-        let mut server = Server::start(&config).unwrap();
-        let address = server.addresses().unwrap()[0].1;
-        let stop = server.stopper();
-        let thread = std::thread::spawn(move || server.run().unwrap());
-        TestServer { address, root, stop, thread: Some(thread) }
+        let running = Running::start(&config).unwrap();
+        TestServer { address: running.address(), root, running }
     }
 
     pub fn connect(&self) -> Client {
@@ -61,28 +56,12 @@ impl TestServer {
 
     /// Asks the server to end, as a first signal does.
     pub fn request_stop(&self) {
-        self.stop.request();
+        self.running.request_stop();
     }
 
     /// Waits until the server has ended.
     pub fn join(&mut self) {
-        if let Some(thread) = self.thread.take() {
-            thread.join().unwrap();
-        }
-    }
-}
-
-impl Drop for TestServer {
-    fn drop(&mut self) {
-        // The second request ends it at once.
-        self.stop.request();
-        self.stop.request();
-        if let Some(thread) = self.thread.take() {
-            let ended = thread.join();
-            if !std::thread::panicking() {
-                ended.unwrap();
-            }
-        }
+        self.running.join().unwrap();
     }
 }
 

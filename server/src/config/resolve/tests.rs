@@ -27,17 +27,17 @@ fn nothing_said_means_the_defaults() {
 #[test]
 fn flags_win_over_the_file_and_the_file_over_the_defaults() {
     let text = "root = \"/srv\"\n[guest]\naccess = \"off\"\n[timeouts]\nidle = \"90s\"\n[log]\nformat = \"json\"\n";
-    let config = resolve_both(&["--guest", "read-only", "--data-ports", "5000-5010"], text).unwrap();
+    let config = resolve_both(&["--guest", "read-only", "--data-ports", "6000-6010"], text).unwrap();
     assert_eq!(config.root, PathBuf::from("/srv"));
     assert_eq!(config.guest, GuestAccess::ReadOnly);
-    assert_eq!(config.data_ports.to_string(), "5000-5010");
+    assert_eq!(config.data_ports.to_string(), "6000-6010");
     assert_eq!(config.timeouts.idle, Duration::from_secs(90));
     assert_eq!(config.timeouts.stall, Config::defaults().timeouts.stall);
 }
 
 #[test]
 fn what_is_shown_gives_the_same_configuration_again() {
-    let text = "root = 'a \"b\" \\c'\ndata_ports = \"5000-5010\"\n[[listen]]\ndialect = \"simple\"\naddress = \"[::]:2021\"\n\
+    let text = "root = 'a \"b\" \\c'\ndata_ports = \"5000-5010\"\nupdown_data_ports = \"7000-7001\"\n[[listen]]\ndialect = \"simple\"\naddress = \"[::]:2021\"\n\
         [guest]\naccess = \"read-only\"\n[limits]\nsessions = 7\n[timeouts]\nstall = \"1500ms\"\n\
         [files]\ndurability = \"fsync\"\n[log]\nlevel = \"debug\"\nformat = \"json\"\n";
     let config = resolve_both(&[], text).unwrap();
@@ -56,7 +56,8 @@ fn listeners_come_from_flags_then_file_then_defaults() {
     assert_eq!(shown(&[], file), ["simple://127.0.0.1:4000", "simple://[::1]:4000"]);
     assert_eq!(shown(&["--listen", "simple://[::1]:5"], file), ["simple://[::1]:5"]);
     assert_eq!(shown(&["--host", "::1", "--port", "0"], ""), ["simple://[::1]:0"]);
-    assert_eq!(shown(&["--host", "[::1]"], ""), ["simple://[::1]:2021"]);
+    assert_eq!(shown(&["--host", "[::1]"], ""), ["simple://[::1]:2021", "updown://[::1]:5001"]);
+    assert_eq!(shown(&["--port", "7"], ""), ["simple://127.0.0.1:7"], "one port, one listener");
     assert!(resolve_both(&["--port", "1"], file).unwrap_err().contains("use --listen"));
 }
 
@@ -128,6 +129,9 @@ fn broken_toml_shows_its_place_and_nothing_that_follows_from_it() {
 #[test]
 fn ports_that_cross_are_refused() {
     assert!(resolve_both(&["--port", "20500"], "").unwrap_err().contains("one of the data ports"));
+    assert!(resolve_both(&["--updown-data-ports", "5000-5001"], "").unwrap_err().contains("data ports of updown"));
+    assert!(resolve_both(&["--updown-data-ports", "20500"], "").unwrap_err().contains("are among the data ports"));
+    assert!(resolve_both(&["--updown-data-ports", "20500", "--port", "1"], "").is_ok(), "nothing speaks updown");
     let twice = ["--listen", "simple://[::1]:5", "--listen", "simple://[::1]:5"];
     assert!(resolve_both(&twice, "").unwrap_err().contains("named twice"));
     let system = ["--listen", "simple://[::1]:0", "--listen", "simple://[::1]:0"];
