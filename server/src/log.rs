@@ -135,6 +135,11 @@ pub fn listening(dialect: Dialect, address: SocketAddr) {
     info!(%dialect, %address, "listening");
 }
 
+/// The server listens on a data port that all sessions of a dialect share.
+pub fn listening_for_data(address: SocketAddr) {
+    info!(%address, "listening for shared data connections");
+}
+
 /// How long the turns of the loop were, at the end.
 pub fn turns(stats: &TurnStats) {
     let us = |percentile| stats.busy.value_at_percentile(percentile) / 1000;

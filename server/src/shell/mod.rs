@@ -405,6 +405,7 @@ fn open_shared_ports(
         let bind = |error| StartError::BindData { place, error };
         let mut socket = listen::listen_tcp(place, CONTROL_BACKLOG).map_err(bind)?;
         let key = rx.register(&mut socket, Owner::SharedPort(shared.add(address, port))).map_err(bind)?;
+        log::listening_for_data(place);
         sockets.push((socket, key));
     }
     Ok(sockets)
