@@ -10,70 +10,24 @@
 
 mod body;
 mod data;
+mod interface;
 mod pace;
 mod timeline;
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use mio::net::TcpStream;
-use muxftp_proto::client::io::{ClientEffect, ClientEvent, ClientTimeouts, Operation, Outcome};
-use muxftp_proto::{ClientSession, Dialect};
+use muxftp_proto::ClientSession;
+use muxftp_proto::client::io::{ClientEffect, ClientEvent, Operation};
 use muxftp_reactor::pump::{self, Step};
 use muxftp_reactor::{Again, Key, Reactor, Readiness, connect};
 
 pub use body::Body;
 use data::{DataConnection, Direction, Moved};
+pub use interface::{Endpoint, Finished, OperationResult, Owners};
 pub use timeline::Timeline;
-
-/// Where to connect, and how.
-#[derive(Debug, Clone)]
-pub struct Endpoint {
-    /// The control connection's address; data connections go to the same host.
-    pub server: SocketAddr,
-    /// The local address to connect from; `None`: the system's choice.
-    pub source: Option<IpAddr>,
-    /// The dialect spoken there.
-    pub dialect: Dialect,
-    /// How long to wait.
-    pub timeouts: ClientTimeouts,
-    /// Bytes per second of each transfer at most; `None`: no limit.
-    pub bandwidth: Option<u64>,
-}
-
-/// The owner's names for the two sources of a connection.
-#[derive(Debug, Clone, Copy)]
-pub struct Owners<T> {
-    /// The control connection, and the timer.
-    pub control: T,
-    /// The data connection.
-    pub data: T,
-}
-
-/// How an operation ended.
-#[derive(Debug)]
-pub struct Finished<B> {
-    /// What became of it.
-    pub result: OperationResult,
-    /// When its parts happened.
-    pub timeline: Timeline,
-    /// Bytes moved on its data connection.
-    pub bytes: u64,
-    /// The body that was given.
-    pub body: B,
-}
-
-/// What became of an operation.
-#[derive(Debug)]
-pub enum OperationResult {
-    /// The control connection could not be made.
-    ConnectFailed(io::Error),
-    /// The session's outcome; with the system's word, when it had one.
-    Ended(Outcome, Option<io::Error>),
-    /// The body could not take or give bytes.
-    BodyFailed(io::Error),
-}
 
 /// One control connection, with the data connection of its present operation.
 #[derive(Debug)]

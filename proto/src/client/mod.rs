@@ -10,6 +10,7 @@
 //!   over, since nobody knows what the next line would belong to.
 //! - A download is complete only when both its end and the server's word have come; their order does not matter.
 
+mod heard;
 pub mod io;
 
 use std::collections::VecDeque;
@@ -21,6 +22,7 @@ use crate::vocab::reply::Answer;
 use crate::wire::line::{Line, LineBuffer};
 use crate::wire::outbox::Outbox;
 
+use heard::{Final, Heard};
 use io::{ClientEffect, ClientEvent, ClientStep, ClientTimeouts, Failure, Operation, Outcome};
 
 /// The state of one control connection, seen from the client.
@@ -78,13 +80,6 @@ enum Wish {
     Upload,
     Names,
     End,
-}
-
-/// A final reply.
-#[derive(Debug)]
-enum Final {
-    Complete,
-    Refused { code: u16, text: Vec<u8> },
 }
 
 impl ClientSession {
@@ -375,41 +370,6 @@ impl ClientSession {
         }
         self.effects.push_back(ClientEffect::CloseControl);
         self.phase = Phase::Closed;
-    }
-}
-
-/// An [`Answer`] that owns its text.
-enum Heard {
-    Opening { port: u16, size: Option<u64> },
-    Accepted,
-    Goodbye,
-    Name(Vec<u8>),
-    Final(Final),
-}
-
-impl From<Answer<'_>> for Heard {
-    fn from(answer: Answer<'_>) -> Heard {
-        match answer {
-            Answer::Opening { port, size } => Heard::Opening { port, size },
-            Answer::Accepted => Heard::Accepted,
-            Answer::Goodbye => Heard::Goodbye,
-            Answer::Complete => Heard::Final(Final::Complete),
-            Answer::Refused { code, text } => Heard::Final(Final::Refused { code, text: text.to_vec() }),
-        }
-    }
-}
-
-impl Heard {
-    /// For people: what came where it had no place.
-    fn describe(self) -> Vec<u8> {
-        match self {
-            Heard::Opening { port, .. } => format!("a data port ({port})").into_bytes(),
-            Heard::Accepted => b"a bare OK".to_vec(),
-            Heard::Goodbye => b"a goodbye".to_vec(),
-            Heard::Name(line) => line,
-            Heard::Final(Final::Complete) => b"a completion".to_vec(),
-            Heard::Final(Final::Refused { text, .. }) => text,
-        }
     }
 }
 

@@ -10,10 +10,10 @@
 
 mod admission;
 mod data;
+mod listeners;
 mod session;
 mod shared_ports;
 
-use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,9 +21,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use mio::net::{TcpListener, TcpStream};
+use muxftp_proto::Dialect;
 use muxftp_proto::server::io::{Event, SessionConfig};
-use muxftp_proto::{Cause, DataPortPolicy, Dialect, Reply};
-use muxftp_reactor::listen::{self, Accept, Reserve};
+use muxftp_reactor::listen::Reserve;
 use muxftp_reactor::{Again, Clock, Handler, Key, Reactor, Readiness, Table, Waker, Workers};
 use rustix::process::Signal;
 
@@ -33,6 +33,7 @@ use crate::ports::DataPorts;
 use crate::start::{self, StartError};
 use crate::storage::{Durability, Root};
 use admission::Admission;
+use listeners::Listener;
 use session::{Fate, Session};
 use shared_ports::SharedPorts;
 
@@ -95,14 +96,6 @@ struct Shell {
     stops_answered: usize,
 }
 
-struct Listener {
-    dialect: Dialect,
-    socket: TcpListener,
-    key: Key,
-    /// For peers that come when there is no descriptor left.
-    farewell: Vec<u8>,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Serving,
@@ -134,18 +127,9 @@ impl Server {
                     .map_err(|error| StartError::System { what: "start threads", error })?,
             ),
         };
-        let mut listeners = Vec::new();
-        for (index, listen) in config.listen.iter().enumerate() {
-            let bind = |error| StartError::Bind { listen: *listen, error };
-            let mut socket = listen::listen_tcp(listen.address, CONTROL_BACKLOG).map_err(bind)?;
-            let key = rx.register(&mut socket, Owner::Listener(index)).map_err(bind)?;
-            let dialect = listen.dialect;
-            let farewell = farewell(dialect, Cause::OutOfResources);
-            log::listening(dialect, socket.local_addr().map_err(bind)?);
-            listeners.push(Listener { dialect, socket, key, farewell });
-        }
+        let listeners = listeners::open(&config, &mut rx)?;
         let mut shared_ports = SharedPorts::default();
-        let shared_sockets = open_shared_ports(&config, &mut shared_ports, &mut rx)?;
+        let shared_sockets = listeners::open_shared(&config, &mut shared_ports, &mut rx)?;
         let shell = Shell {
             listeners,
             shared_sockets,
@@ -290,64 +274,6 @@ impl Shell {
         }
     }
 
-    /// Data connections at a port that all sessions share: each belongs to the session that waits for one from there.
-    fn accept_data(&mut self, rx: &mut Reactor<Owner>, index: usize) -> Again {
-        for _ in 0..ACCEPTS_PER_TURN {
-            let Some((socket, key)) = self.shared_sockets.get(index) else { return Again::No };
-            match listen::accept(socket, &mut self.reserve, &[]) {
-                Ok(Accept::Stream(stream, from)) => match self.shared.shared_ports.connected(index, from.ip()) {
-                    Some(session) => {
-                        let _ =
-                            self.with(rx, session, |session, shared, rx| session.data_connected(stream, shared, rx));
-                    }
-                    None => log::uninvited(from),
-                },
-                Ok(Accept::TurnedAway(from)) => log::turned_away(from, Cause::OutOfResources),
-                Ok(Accept::Lost) => {}
-                Ok(Accept::Drained) => return Again::No,
-                Ok(Accept::Pause(error)) => {
-                    log::accept_paused(&error);
-                    rx.arm(*key, Some(rx.now() + listen::PAUSE));
-                    return Again::No;
-                }
-                Err(error) => {
-                    log::accept_failed(&error);
-                    return Again::No;
-                }
-            }
-        }
-        Again::Yes
-    }
-
-    fn accept(&mut self, rx: &mut Reactor<Owner>, index: usize) -> Again {
-        for _ in 0..ACCEPTS_PER_TURN {
-            let Some(listener) = self.listeners.get(index) else { return Again::No };
-            let dialect = listener.dialect;
-            match listen::accept(&listener.socket, &mut self.reserve, &listener.farewell) {
-                Ok(Accept::Stream(stream, peer)) => match self.admission.enter(peer.ip()) {
-                    Ok(()) => self.open_session(rx, dialect, stream, peer),
-                    Err(cause) => {
-                        listen::dismiss(stream, &farewell(dialect, cause));
-                        log::turned_away(peer, cause);
-                    }
-                },
-                Ok(Accept::TurnedAway(peer)) => log::turned_away(peer, Cause::OutOfResources),
-                Ok(Accept::Lost) => {}
-                Ok(Accept::Drained) => return Again::No,
-                Ok(Accept::Pause(error)) => {
-                    log::accept_paused(&error);
-                    rx.arm(listener.key, Some(rx.now() + listen::PAUSE));
-                    return Again::No;
-                }
-                Err(error) => {
-                    log::accept_failed(&error);
-                    return Again::No;
-                }
-            }
-        }
-        Again::Yes
-    }
-
     fn open_session(&mut self, rx: &mut Reactor<Owner>, dialect: Dialect, stream: TcpStream, peer: SocketAddr) {
         let config = self.session_config;
         let key = self.sessions.insert(None);
@@ -390,34 +316,6 @@ impl Shell {
     }
 }
 
-/// Listens on the shared data ports, beside each listener of a dialect that wants them.
-fn open_shared_ports(
-    config: &Config,
-    shared: &mut SharedPorts,
-    rx: &mut Reactor<Owner>,
-) -> Result<Vec<(TcpListener, Key)>, StartError> {
-    let with_shared = config.listen.iter().filter(|listen| listen.dialect.data_ports() == DataPortPolicy::Shared);
-    let addresses: BTreeSet<_> = with_shared.map(|listen| listen.address.ip()).collect();
-    let mut sockets = Vec::new();
-    for (address, port) in addresses.iter().flat_map(|ip| config.updown_data_ports.iter().map(move |port| (*ip, port)))
-    {
-        let place = SocketAddr::new(address, port);
-        let bind = |error| StartError::BindData { place, error };
-        let mut socket = listen::listen_tcp(place, CONTROL_BACKLOG).map_err(bind)?;
-        let key = rx.register(&mut socket, Owner::SharedPort(shared.add(address, port))).map_err(bind)?;
-        log::listening_for_data(place);
-        sockets.push((socket, key));
-    }
-    Ok(sockets)
-}
-
-/// The words for a peer that gets no session.
-fn farewell(dialect: Dialect, cause: Cause) -> Vec<u8> {
-    let mut text = Vec::new();
-    dialect.print_reply(Reply::Refused(cause), &mut text);
-    text
-}
-
 fn session_config(config: &Config) -> SessionConfig {
     SessionConfig {
         may_read: config.guest.may_read(),
@@ -427,12 +325,6 @@ fn session_config(config: &Config) -> SessionConfig {
         idle_timeout: config.timeouts.idle,
     }
 }
-
-/// Accepts of one listener before sessions have their turn.
-const ACCEPTS_PER_TURN: usize = 16;
-
-/// Connections that may wait to be accepted: a crowd that arrives at once.
-const CONTROL_BACKLOG: i32 = 1024;
 
 /// Large enough that a fast upload needs few system calls, small enough to stay in the cache.
 const BUFFER_BYTES: usize = 256 * 1024;
