@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::{Duration, Instant};
 
 use muxftp_proto::Dialect;
 use muxftp_server::config::Listen;
@@ -12,12 +13,17 @@ use crate::support::{TestServer, connect_from, read_all};
 
 /// A server of updown on an address of this machine that no other test has: its data ports are fixed.
 fn server(ports: (u16, u16)) -> TestServer {
+    server_with(ports, |_| {})
+}
+
+fn server_with(ports: (u16, u16), change: impl FnOnce(&mut Config)) -> TestServer {
     static NEXT: AtomicU8 = AtomicU8::new(1);
     let [_, _, high, low] = std::process::id().to_be_bytes();
     let address = Ipv4Addr::new(127, NEXT.fetch_add(1, Ordering::Relaxed), high.max(1), low);
     TestServer::with(|config: &mut Config| {
         config.listen = vec![Listen { dialect: Dialect::Updown, address: SocketAddr::new(address.into(), 0) }];
         config.updown_data_ports = PortRange::new(ports.0, ports.1).unwrap();
+        change(config);
     })
 }
 
@@ -258,4 +264,91 @@ fn eight_clients_of_one_address_move_their_bytes_at_once() {
         }
     });
     assert_eq!(server.names().len(), 8);
+}
+
+#[test]
+fn a_client_that_dies_in_the_middle_leaves_nothing_and_holds_up_nobody() {
+    let server = server(ONE_PORT);
+    server.put_file("a", b"old");
+    server.put_file("large", &vec![7; 20 << 20]);
+    let mut uploads = Client::connect(&server);
+    let reply = uploads.ask("UPLOAD a 1000000");
+    let mut data = uploads.data(&reply);
+    data.write_all(&[1; 1000]).unwrap();
+    let mut downloads = Client::connect(&server);
+    let reply = downloads.ask("DOWNLOAD large");
+    downloads.say("READY\n");
+    downloads.data(&reply).read_exact(&mut [0; 1000]).unwrap();
+    drop((uploads, data, downloads));
+    let mut other = Client::connect(&server);
+    assert_eq!(other.download("a"), b"old");
+    assert_eq!(other.list(), ["a", "large"]);
+    // The unfinished upload vanishes as soon as the server has heard of the death.
+    while server.names() != ["a", "large"] {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_client_that_is_late_is_told_and_its_ready_belongs_to_nothing() {
+    let server = server_with(ONE_PORT, |config| config.timeouts.data_connect = Duration::from_millis(50));
+    server.put_file("a", b"abc");
+    let mut client = Client::connect(&server);
+    assert_eq!(client.ask("DOWNLOAD a"), "OK 3 5002");
+    assert_eq!(client.reply(), "ERROR DataConnectionTimedOut");
+    client.say("READY\n");
+    assert_eq!(client.ask("LIST nope"), "ERROR FileNotFound", "each command has its own reply");
+    assert_eq!(client.download("a"), b"abc");
+}
+
+#[test]
+fn a_listing_that_nobody_reads_is_given_up_and_says_so() {
+    let stall = Duration::from_millis(100);
+    let server = server_with(ONE_PORT, |config| config.timeouts.stall = stall);
+    for i in 0..40_000 {
+        server.put_file(&format!("{i:05}-{}", "x".repeat(200)), b"");
+    }
+    let mut client = Client::connect(&server);
+    client.say("LIST\n");
+    // Others are served while it is stuck, and for long enough that the server has noticed.
+    let mut other = Client::connect(&server);
+    let start = Instant::now();
+    while start.elapsed() < 5 * stall {
+        assert_eq!(other.ask("LIST nope"), "ERROR FileNotFound");
+    }
+    let mut lines = 0;
+    let last = loop {
+        let line = client.reply();
+        if line.starts_with("ERROR") || line == "DONE" {
+            break line;
+        }
+        lines += 1;
+    };
+    assert_eq!(last, "ERROR DataConnectionStalled", "after {lines} lines");
+    assert!(lines < 40_000);
+    assert_eq!(client.ask("QUIT"), "OK");
+}
+
+#[test]
+fn a_running_transfer_outlives_the_wish_to_end() {
+    let server = server(ONE_PORT);
+    let mut client = Client::connect(&server);
+    let reply = client.ask("UPLOAD a 6");
+    let mut data = client.data(&reply);
+    data.write_all(b"abc").unwrap();
+    settle(&server);
+    server.request_stop();
+    data.write_all(b"def").unwrap();
+    assert_eq!(client.reply(), "DONE");
+    assert_eq!(client.reply(), "ERROR ServerShuttingDown");
+    assert_eq!(server.file("a").unwrap(), b"abcdef");
+}
+
+#[test]
+fn a_line_of_a_megabyte_is_one_error() {
+    let server = server(ONE_PORT);
+    let mut client = Client::connect(&server);
+    client.say(&"x".repeat(1 << 20));
+    assert_eq!(client.ask(""), "ERROR LineTooLong");
+    assert_eq!(client.ask("QUIT"), "OK");
 }
