@@ -224,3 +224,38 @@ fn names_of_updown_come_on_the_control_connection() {
     let (_, outcomes) = play_in(Dialect::Updown, &list, &[Line("OK\n"), Wait(59), Line("a\n"), Wait(59), Wait(1)]);
     assert_eq!(outcomes, [failed(ClientStep::Transfer, Failure::TimedOut)], "since the last name");
 }
+
+/// All that a session still wants done.
+fn effects(session: &mut ClientSession) -> Vec<ClientEffect> {
+    std::iter::from_fn(|| session.poll_effect()).collect()
+}
+
+#[test]
+fn what_comes_behind_the_end_is_not_kept_and_wants_nothing() {
+    let now = Instant::now();
+    let flood = vec![b'x'; 100_000];
+    // In one piece with the line that ends the session, and in others.
+    let mut session = ClientSession::new(Dialect::Simple, ClientTimeouts::default());
+    session.submit(&Operation::List { path: None }, now);
+    session.handle_input(&[b"nonsense\n".as_slice(), &flood].concat(), now);
+    for _ in 0..3 {
+        session.handle_input(&flood, now);
+        session.handle_lost();
+    }
+    assert_eq!(effects(&mut session), [ClientEffect::CloseControl]);
+    assert!(matches!(session.poll_outcome(), Some(Outcome::Failed { .. })));
+    assert_eq!(session.poll_outcome(), None);
+}
+
+#[test]
+fn a_line_without_end_is_no_reply() {
+    let now = Instant::now();
+    let line = vec![b'x'; 1 << 20];
+    for piece_bytes in [line.len(), 1000] {
+        let mut session = moving(now);
+        line.chunks(piece_bytes).for_each(|piece| session.handle_input(piece, now));
+        let failure = Failure::UnexpectedReply(b"(a line beyond all bounds)".to_vec());
+        assert_eq!(session.poll_outcome(), Some(failed(ClientStep::Transfer, failure)));
+        assert_eq!(effects(&mut session), [ClientEffect::AbandonData, ClientEffect::CloseControl]);
+    }
+}

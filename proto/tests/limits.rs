@@ -6,6 +6,10 @@ use muxftp_proto::server::io::{Effect, SessionConfig};
 use muxftp_proto::{Dialect, ServerSession, limits};
 
 fn session() -> (ServerSession, Instant) {
+    session_of(Dialect::Simple)
+}
+
+fn session_of(dialect: Dialect) -> (ServerSession, Instant) {
     let now = Instant::now();
     let hour = Duration::from_secs(3600);
     let config = SessionConfig {
@@ -15,7 +19,7 @@ fn session() -> (ServerSession, Instant) {
         stall_timeout: hour,
         idle_timeout: hour,
     };
-    (ServerSession::new(Dialect::Simple, config, now), now)
+    (ServerSession::new(dialect, config, now), now)
 }
 
 /// Gives lines for as long as the session wants them; gives how many bytes it took.
@@ -75,11 +79,18 @@ fn a_line_without_end_takes_no_more_room_than_a_line() {
 
 #[test]
 fn a_peer_that_only_errs_is_shown_out() {
-    let (mut session, now) = session();
-    for _ in 0..=limits::BAD_COMMANDS_MAX {
-        session.handle_input(b"GET / HTTP/1.1\r\n", now);
+    // A verb that is known, but has no place, is an error like any other.
+    let table: &[(Dialect, &[u8], &[u8])] = &[
+        (Dialect::Simple, b"GET / HTTP/1.1\r\n", b"550 Too Many Errors\r\n"),
+        (Dialect::Updown, b"READY\n", b"ERROR TooManyErrors\n"),
+    ];
+    for (dialect, line, farewell) in table {
+        let (mut session, now) = session_of(*dialect);
+        for _ in 0..=limits::BAD_COMMANDS_MAX {
+            assert!(session.wants_input(), "{dialect}: not before the limit");
+            session.handle_input(line, now);
+        }
+        assert!(!session.wants_input(), "{dialect}: it is still heard");
+        assert!(session.outbox().pending().ends_with(farewell), "{dialect}");
     }
-    let said = String::from_utf8(session.outbox().pending().to_vec()).unwrap();
-    assert!(said.ends_with("550 Too Many Errors\r\n"), "{said}");
-    assert!(!session.wants_input());
 }

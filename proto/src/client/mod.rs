@@ -128,6 +128,9 @@ impl ClientSession {
 
     /// Bytes came on the control connection.
     pub fn handle_input(&mut self, bytes: &[u8], now: Instant) {
+        if self.is_closed() {
+            return;
+        }
         self.input.push(bytes);
         self.listen(now);
         if self.input.waiting() > limits::INPUT_BYTES_MAX {
@@ -349,7 +352,8 @@ impl ClientSession {
 
     fn fail(&mut self, failure: Failure) {
         let (step, failure) = match self.phase {
-            Phase::Ready | Phase::Closed => return self.end(),
+            Phase::Closed => return,
+            Phase::Ready => return self.end(),
             Phase::Negotiating { .. } => (ClientStep::Negotiate, failure),
             Phase::Connecting { .. } => (ClientStep::DataConnect, failure),
             Phase::Moving { .. } | Phase::Listing { .. } => (ClientStep::Transfer, failure),

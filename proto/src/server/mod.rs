@@ -15,7 +15,7 @@
 //! - Every line is answered by exactly one final reply, in order, unless the session ends first.
 //! - At most one transfer at a time; lines that come meanwhile wait, and beyond a bound are not read.
 //! - An upload is confirmed only after [`Event::Committed`].
-//! - After `CloseControl` or `DropControl` there are no further effects.
+//! - After `CloseControl` there is no further effect but `DropControl`, and after that there is none.
 
 pub mod io;
 mod transfer;
@@ -223,8 +223,15 @@ impl ServerSession {
             match parsed {
                 Ok(Command::Ready) if !ready => self.take_ready(now),
                 Ok(Command::Ready) if may_come => {}
-                Ok(command) => self.begin(command, now),
-                Err(cause) => self.refuse_command(cause, now),
+                parsed => {
+                    self.give_up_unready(now);
+                    match parsed {
+                        // What was given up may have been all that a server that is ending waited for.
+                        _ if self.draining => {}
+                        Ok(command) => self.begin(command, now),
+                        Err(cause) => self.refuse_command(cause, now),
+                    }
+                }
             }
         }
         if self.input_ended && matches!(self.phase, Phase::Ready) {
@@ -246,8 +253,6 @@ impl ServerSession {
     }
 
     fn begin(&mut self, command: Command, now: Instant) {
-        self.give_up_unready(now);
-        self.bad_commands = 0;
         let (kind, path, allowed) = match command {
             Command::Get { path } => (TransferKind::Download, path, self.config.may_read),
             Command::Put { path, size } => (TransferKind::Upload { declared: size }, path, self.config.may_write),
@@ -258,6 +263,7 @@ impl ServerSession {
                 return self.close(None, now);
             }
         };
+        self.bad_commands = 0;
         if !allowed {
             return self.reply(Reply::Refused(Cause::NotAllowed));
         }
@@ -275,7 +281,6 @@ impl ServerSession {
     }
 
     fn refuse_command(&mut self, cause: Cause, now: Instant) {
-        self.give_up_unready(now);
         self.bad_commands += 1;
         self.reply(Reply::Refused(cause));
         if self.bad_commands > limits::BAD_COMMANDS_MAX {
