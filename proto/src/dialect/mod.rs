@@ -1,4 +1,4 @@
-//! The dialects: the only place that knows wire text.
+//! The dialects: the only place that knows wire text (the few words of a refusal are those of its [`Cause`]).
 //!
 //! A dialect decides how commands and replies are said and how a data connection is agreed ([`DataPlan`]); how a
 //! transfer runs is the sessions' affair and the same for all.
@@ -127,14 +127,6 @@ impl Dialect {
         match self {
             Dialect::Simple => simple::verb(kind),
             Dialect::Updown => updown::verb(kind),
-        }
-    }
-
-    /// The words of a refusal without its number, for logs.
-    pub fn words(self, cause: Cause) -> &'static str {
-        match self {
-            Dialect::Simple => simple::words(cause),
-            Dialect::Updown => updown::words(cause),
         }
     }
 

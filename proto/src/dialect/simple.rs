@@ -72,7 +72,10 @@ pub(super) fn print_reply(reply: Reply, out: &mut Vec<u8>) {
         Reply::Goodbye => out.extend_from_slice(b"200 OK Goodbye"),
         Reply::Refused(cause) => {
             out.extend_from_slice(b"550 ");
-            out.extend_from_slice(words(cause).as_bytes());
+            out.extend_from_slice(cause.words().as_bytes());
+            if cause == Cause::UnknownCommand {
+                out.extend_from_slice(b" (GET, PUT, LS, EXIT)");
+            }
         }
     }
     out.extend_from_slice(b"\r\n");
@@ -103,42 +106,6 @@ pub(super) fn verb(kind: TransferKind) -> &'static str {
         TransferKind::Download => "GET",
         TransferKind::Upload { .. } => "PUT",
         TransferKind::Listing => "LS",
-    }
-}
-
-/// The few words after 550.
-pub(super) fn words(cause: Cause) -> &'static str {
-    match cause {
-        Cause::UnknownCommand => "Unknown Command (GET, PUT, LS, EXIT)",
-        Cause::BadSequence => "Unexpected Command",
-        Cause::BadArgument => "Bad Argument",
-        Cause::BadSize => "Bad Size",
-        Cause::LineTooLong => "Line Too Long",
-        Cause::BadName => "Name Not Allowed",
-        Cause::NotFound => "File Not Found",
-        Cause::IsDirectory => "Is A Directory",
-        Cause::NotDirectory => "Not A Directory",
-        Cause::NotRegular => "Not A Regular File",
-        Cause::PermissionDenied => "Permission Denied",
-        Cause::NotAllowed => "Not Allowed For Guests",
-        Cause::NameTooLong => "Name Too Long",
-        Cause::BadLink => "Link Not Allowed",
-        Cause::NoSpace => "No Space Left",
-        Cause::QuotaExceeded => "Quota Exceeded",
-        Cause::FileTooLarge => "File Too Large",
-        Cause::ReadOnly => "Read-Only File System",
-        Cause::DiskError => "Disk Error",
-        Cause::OutOfResources => "Server Out Of Resources",
-        Cause::NoDataPort => "No Data Port Free",
-        Cause::DataTimeout => "Data Connection Timed Out",
-        Cause::DataStalled => "Data Connection Stalled",
-        Cause::DataLost => "Data Connection Lost",
-        Cause::ShortUpload => "Upload Shorter Than Declared",
-        Cause::ShuttingDown => "Server Shutting Down",
-        Cause::IdleTimeout => "Idle Timeout",
-        Cause::TooManySessions => "Too Many Sessions",
-        Cause::TooManyFromAddress => "Too Many Sessions From Your Address",
-        Cause::TooManyErrors => "Too Many Errors",
     }
 }
 

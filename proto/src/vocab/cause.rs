@@ -1,4 +1,4 @@
-//! Why something failed, as a meaning: a dialect gives it words and a number.
+//! Why something failed, as a meaning: a dialect gives it a number, or makes one word of its words.
 
 use super::path::PathError;
 
@@ -101,6 +101,41 @@ impl Cause {
         Cause::TooManyFromAddress,
         Cause::TooManyErrors,
     ];
+    /// In a few words, which logs and dialects share.
+    pub fn words(self) -> &'static str {
+        match self {
+            Cause::UnknownCommand => "Unknown Command",
+            Cause::BadSequence => "Unexpected Command",
+            Cause::BadArgument => "Bad Argument",
+            Cause::BadSize => "Bad Size",
+            Cause::LineTooLong => "Line Too Long",
+            Cause::BadName => "Name Not Allowed",
+            Cause::NotFound => "File Not Found",
+            Cause::IsDirectory => "Is A Directory",
+            Cause::NotDirectory => "Not A Directory",
+            Cause::NotRegular => "Not A Regular File",
+            Cause::PermissionDenied => "Permission Denied",
+            Cause::NotAllowed => "Not Allowed For Guests",
+            Cause::NameTooLong => "Name Too Long",
+            Cause::BadLink => "Link Not Allowed",
+            Cause::NoSpace => "No Space Left",
+            Cause::QuotaExceeded => "Quota Exceeded",
+            Cause::FileTooLarge => "File Too Large",
+            Cause::ReadOnly => "Read-Only File System",
+            Cause::DiskError => "Disk Error",
+            Cause::OutOfResources => "Server Out Of Resources",
+            Cause::NoDataPort => "No Data Port Free",
+            Cause::DataTimeout => "Data Connection Timed Out",
+            Cause::DataStalled => "Data Connection Stalled",
+            Cause::DataLost => "Data Connection Lost",
+            Cause::ShortUpload => "Upload Shorter Than Declared",
+            Cause::ShuttingDown => "Server Shutting Down",
+            Cause::IdleTimeout => "Idle Timeout",
+            Cause::TooManySessions => "Too Many Sessions",
+            Cause::TooManyFromAddress => "Too Many Sessions From Your Address",
+            Cause::TooManyErrors => "Too Many Errors",
+        }
+    }
 }
 
 impl From<PathError> for Cause {

@@ -168,7 +168,7 @@ impl Session {
         rx.release(self.stream_key);
         let duration = rx.now().saturating_duration_since(self.opened);
         let why = match self.closing {
-            Some(Some(cause)) => self.line.dialect.words(cause),
+            Some(Some(cause)) => cause.words(),
             Some(None) => "closed",
             None => "lost",
         };
