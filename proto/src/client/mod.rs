@@ -11,6 +11,7 @@
 //! - A download is complete only when both its end and the server's word have come; their order does not matter.
 
 mod heard;
+mod invariants;
 pub mod io;
 
 use std::collections::VecDeque;
@@ -136,6 +137,7 @@ impl ClientSession {
         if self.input.waiting() > limits::INPUT_BYTES_MAX {
             self.fail(Failure::UnexpectedReply(b"(more than there is to say)".to_vec()));
         }
+        self.check_invariants();
     }
 
     /// Takes up the lines that belong to the present operation. When its final reply is there, the rest waits until the
@@ -182,12 +184,14 @@ impl ClientSession {
             }
             _ => self.fail(Failure::ControlLost),
         }
+        self.check_invariants();
     }
 
     /// Something happened on the data connection.
     pub fn handle_event(&mut self, event: ClientEvent, now: Instant) {
         self.take_event(event, now);
         self.listen(now);
+        self.check_invariants();
     }
 
     fn is_answered(&self) -> bool {
@@ -229,6 +233,7 @@ impl ClientSession {
         if self.next_timeout().is_some_and(|deadline| deadline <= now) {
             self.fail(Failure::TimedOut);
         }
+        self.check_invariants();
     }
 
     /// The next thing to do, if any.

@@ -17,6 +17,7 @@
 //! - An upload is confirmed only after [`Event::Committed`].
 //! - After `CloseControl` there is no further effect but `DropControl`, and after that there is none.
 
+mod invariants;
 pub mod io;
 mod transfer;
 
@@ -91,6 +92,7 @@ impl ServerSession {
         self.last_activity = now;
         self.input.push(bytes);
         self.take_commands(now);
+        self.check_invariants();
     }
 
     /// The peer has closed its side of the control connection: lines already here are still answered.
@@ -102,6 +104,7 @@ impl ServerSession {
             return self.handle_lost(now);
         }
         self.take_commands(now);
+        self.check_invariants();
     }
 
     /// The control connection is broken: nobody will read a reply.
@@ -113,6 +116,7 @@ impl ServerSession {
             self.release(transfer, Err(None), now);
         }
         self.effects.push_back(Effect::DropControl);
+        self.check_invariants();
     }
 
     /// Something happened to a transfer. Late news of one that has ended is dropped.
@@ -125,11 +129,13 @@ impl ServerSession {
         let step = transfer.handle(event, plan, now);
         self.carry_out(step, now);
         self.take_commands(now);
+        self.check_invariants();
     }
 
     /// The outbox has been emptied.
     pub fn handle_flushed(&mut self, now: Instant) {
         self.take_commands(now);
+        self.check_invariants();
     }
 
     /// The time of [`ServerSession::next_timeout`] has come; too early a call does nothing.
@@ -146,6 +152,7 @@ impl ServerSession {
             }
             Phase::Closing(_) | Phase::Closed => self.handle_lost(now),
         }
+        self.check_invariants();
     }
 
     /// The server is ending: a running transfer may finish, nothing new begins.
@@ -154,6 +161,7 @@ impl ServerSession {
         if matches!(self.phase, Phase::Ready) {
             self.close(Some(Cause::ShuttingDown), now);
         }
+        self.check_invariants();
     }
 
     /// Ends the session with a word to the peer.
@@ -161,6 +169,7 @@ impl ServerSession {
         if matches!(self.phase, Phase::Ready) {
             self.close(Some(cause), now);
         }
+        self.check_invariants();
     }
 
     /// The next thing to do, if any.

@@ -196,6 +196,24 @@ impl Transfer {
         }
     }
 
+    /// What must hold between two inputs, whatever the peer and the shell say.
+    pub(super) fn check_invariants(&self) {
+        match &self.stage {
+            Stage::Joining(join) => {
+                let asked = !matches!(join.data, DataLeg::None);
+                debug_assert!(!asked || join.storage.is_some(), "a data connection for nothing to move");
+                debug_assert!(join.told.is_none() || asked, "the peer was told before there was a port");
+                debug_assert!(!join.ready || join.told.is_some(), "the peer is ready for what it was not told");
+                debug_assert!(self.bytes == 0, "bytes have moved before all has come together");
+            }
+            Stage::Moving(_) => {}
+            Stage::Committing => {
+                debug_assert!(matches!(self.kind, TransferKind::Upload { .. }), "only an upload is committed");
+                debug_assert!(self.declared().is_none_or(|size| size == self.bytes), "a commit of another size");
+            }
+        }
+    }
+
     /// The line for the log.
     pub(super) fn report(self, result: Result<(), Option<Cause>>, now: Instant) -> TransferReport {
         TransferReport {

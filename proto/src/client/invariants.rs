@@ -1,0 +1,25 @@
+//! What must hold in a client session between two inputs: each breach is a bug of ours, never of a server.
+//!
+//! It must not change anything; in a release build nothing of it is left.
+
+use crate::limits;
+
+use super::{ClientSession, DIALOGUE_BYTES_MAX, Phase};
+
+impl ClientSession {
+    /// To be called at the end of each input.
+    pub(super) fn check_invariants(&self) {
+        let over = matches!(self.phase, Phase::Ready | Phase::Closed);
+        debug_assert!(self.outcome.is_none() || over, "an outcome of an operation that goes on");
+        debug_assert_eq!(self.next_timeout().is_none(), over, "an operation without a timer, or a timer without one");
+        if matches!(self.phase, Phase::Ready) {
+            debug_assert!(!self.control_lost, "a session that has lost its connection is not over");
+            debug_assert!(self.input.waiting() <= limits::LINE_BYTES_MAX + 1, "a whole line was not heard");
+        }
+        debug_assert!(self.is_closed() || self.input.waiting() <= limits::INPUT_BYTES_MAX, "a flood is kept");
+        debug_assert!(self.dialogue.len() <= DIALOGUE_BYTES_MAX + NOTE_BYTES_EXTRA, "a dialogue without bound");
+    }
+}
+
+/// Who says a line, and its end.
+const NOTE_BYTES_EXTRA: usize = 8;
