@@ -1,12 +1,13 @@
 //! The client's side of a link: a session, a driver, and a person who wants this and that.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use muxftp_proto::client::io::{ClientEffect, ClientEvent, ClientTimeouts, Failure, Operation, Outcome};
 use muxftp_proto::{ClientSession, Dialect};
 
 use crate::env::Env;
-use crate::link::{Arrival, Happening, Wires};
+use crate::link::{Arrival, Attempt, Happening, Wires};
 
 /// A session and its driver.
 pub struct ClientSide {
@@ -16,6 +17,8 @@ pub struct ClientSide {
     /// Operations that the person still wants.
     pub left: usize,
     current: Option<Current>,
+    /// Connects that were begun; only the last one's answer means anything.
+    connects: Attempt,
     connecting: bool,
     data: Option<usize>,
     stalled: bool,
@@ -28,6 +31,15 @@ struct Current {
     /// Of an upload: all that is to be sent. Of a download: what has come.
     bytes: Vec<u8>,
     sent: usize,
+    before: Before,
+}
+
+/// What was visible when an operation began.
+#[derive(Default)]
+struct Before {
+    /// How many contents the operation's name had had.
+    versions: usize,
+    names: BTreeSet<Vec<u8>>,
 }
 
 impl ClientSide {
@@ -38,6 +50,7 @@ impl ClientSide {
             person,
             left,
             current: None,
+            connects: 0,
             connecting: false,
             data: None,
             stalled: false,
@@ -86,8 +99,8 @@ impl ClientSide {
     }
 
     /// A connect has succeeded, or not.
-    pub fn connected(&mut self, data: Option<usize>, wires: &mut Wires, env: &mut Env) {
-        if !std::mem::take(&mut self.connecting) {
+    pub fn connected(&mut self, attempt: Attempt, data: Option<usize>, wires: &mut Wires, env: &mut Env) {
+        if attempt != self.connects || !std::mem::take(&mut self.connecting) {
             if let Some(data) = data {
                 wires.data[data].client_closed = true;
             }
@@ -171,8 +184,8 @@ impl ClientSide {
                     if self.current.is_none() && !wires.cut {
                         env.saw("session closed by the server");
                     }
+                    assert!(!self.closed, "a session is over once");
                     self.closed = true;
-                    self.close_data(wires);
                     wires.end_to_server(env);
                 }
             }
@@ -191,9 +204,16 @@ impl ClientSide {
 
     fn connect(&mut self, port: u16, wires: &mut Wires, env: &mut Env) {
         self.connecting = true;
+        self.connects += 1;
+        let attempt = self.connects;
         match env.chance(env.faults.data) {
-            false => env.soon(wires.link, Happening::Connect(port)),
-            true if env.chance(50) => env.soon(wires.link, Happening::Connected(None)),
+            false => env.soon(wires.link, Happening::Connect(port, attempt)),
+            true if env.chance(30) => {
+                env.saw("late connect");
+                let delay = Duration::from_millis(8_000 + env.below(4_000) as u64);
+                env.after(delay, wires.link, Happening::Connect(port, attempt));
+            }
+            true if env.chance(50) => env.soon(wires.link, Happening::Connected(attempt, None)),
             // Lost on its way: only a timer can tell.
             true => {}
         }
@@ -207,7 +227,7 @@ impl ClientSide {
 
     /// Holds the outcome against what has really happened.
     fn conclude(&mut self, outcome: Outcome, wires: &mut Wires, env: &mut Env) {
-        let Current { operation, bytes, .. } = self.current.take().expect("one outcome for each operation");
+        let Current { operation, bytes, before, .. } = self.current.take().expect("one outcome for each operation");
         env.note(wires.link, || format!("client's outcome: {outcome:?}"));
         let committed = match &operation {
             Operation::Put { name, .. } => env.disk.times_committed(name, &bytes),
@@ -216,7 +236,8 @@ impl ClientSide {
         match &outcome {
             Outcome::Complete => match &operation {
                 Operation::Get { name } => {
-                    assert!(env.disk.had(name, &bytes), "a download of what never was there");
+                    let had = env.disk.had_since(before.versions, name, &bytes);
+                    assert!(had, "a download of what was not there at the time");
                     env.saw("get complete");
                 }
                 Operation::Put { .. } => {
@@ -224,7 +245,7 @@ impl ClientSide {
                     env.saw("put complete");
                 }
                 Operation::List { .. } => {
-                    assert!(env.disk.had_names(&bytes), "a listing of what never was there");
+                    assert!(env.disk.had_names_since(&before.names, &bytes), "a listing of what was not there");
                     env.saw("list complete");
                 }
                 Operation::Quit => env.saw("quit complete"),
@@ -259,19 +280,23 @@ impl ClientSide {
                 // The first bytes are in no other upload, so that each can be told from all others.
                 let mut bytes = format!("{}.{}:", self.person, self.left).into_bytes();
                 bytes.resize(bytes.len() + env.below(1500), b'a' + (self.left % 26) as u8);
-                let declared = self.dialect == Dialect::Updown || env.chance(80);
+                let declared = self.dialect == Dialect::Updown || env.chance(60);
                 let size = declared.then_some(bytes.len() as u64);
                 env.disk.attempts.push((name.clone(), bytes.clone(), size.is_some()));
                 (Operation::Put { name, size }, bytes)
             }
             _ => (Operation::List { path: None }, Vec::new()),
         };
-        Current { operation, bytes, sent: 0 }
+        let versions = match &operation {
+            Operation::Get { name } => env.disk.versions(name),
+            _ => 0,
+        };
+        Current { operation, bytes, sent: 0, before: Before { versions, names: env.disk.names() } }
     }
 }
 
 fn quit() -> Current {
-    Current { operation: Operation::Quit, bytes: Vec::new(), sent: 0 }
+    Current { operation: Operation::Quit, bytes: Vec::new(), sent: 0, before: Before::default() }
 }
 
 const NAMES: [&str; 6] = ["a", "b.txt", "my notes", "dir/file", "2024", "DONE"];

@@ -42,6 +42,8 @@ pub struct Faults {
     pub cut: u32,
     /// A write on the control connection is taken in part.
     pub blocked: u32,
+    /// The peer stops reading the control connection: for a while, or for good.
+    pub deaf: u32,
     /// A client waits longer than the server likes.
     pub idle: u32,
     /// No data port is free.
@@ -66,6 +68,7 @@ impl Env {
             stall: level(5),
             cut: level(60),
             blocked: level(50),
+            deaf: level(2),
             idle: level(5),
             ports: level(10),
             drain: level(30),

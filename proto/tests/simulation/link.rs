@@ -3,6 +3,7 @@
 //! It must not know what the bytes mean. Order within a connection is kept; between connections there is none.
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use crate::env::Env;
 use muxftp_proto::server::io::{Event, OperationId};
@@ -23,9 +24,9 @@ pub enum Happening {
     /// The server moves bytes of a transfer.
     ServerMoves(Number),
     /// The client's connect arrives at a data port.
-    Connect(u16),
+    Connect(u16, Attempt),
     /// The client hears of its connect.
-    Connected(Option<usize>),
+    Connected(Attempt, Option<usize>),
     /// The client moves bytes on a data connection.
     ClientMoves(usize),
     /// The control connection is cut.
@@ -47,6 +48,9 @@ pub enum Answer {
 
 /// The transfers of a link, counted by the shell: the session's own numbers say nothing to the outside.
 pub type Number = u64;
+
+/// The connects of a client, counted.
+pub type Attempt = u64;
 
 /// An operation's number on both sides of the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,17 +99,25 @@ pub struct Wires {
     /// A client has connected to it and was not yet accepted.
     pub waiting: Option<usize>,
     pub cut: bool,
+    /// The server has closed the control connection with replies unsent.
+    pub dropped: bool,
+    /// The client does not read the control connection until then; the longest of times means never again.
+    pub deaf_until: Option<Instant>,
 }
 
 impl Wires {
     pub fn send_to_server(&mut self, bytes: &[u8], env: &mut Env) {
         let link = self.link;
-        self.to_server.send(bytes, || env.soon(link, Happening::ToServer));
+        if !self.cut {
+            self.to_server.send(bytes, || env.soon(link, Happening::ToServer));
+        }
     }
 
     pub fn send_to_client(&mut self, bytes: &[u8], env: &mut Env) {
         let link = self.link;
-        self.to_client.send(bytes, || env.soon(link, Happening::ToClient));
+        if !self.cut {
+            self.to_client.send(bytes, || env.soon(link, Happening::ToClient));
+        }
     }
 
     pub fn end_to_server(&mut self, env: &mut Env) {
@@ -132,11 +144,11 @@ impl Wires {
         arrival
     }
 
-    /// Both directions are gone, with all that was under way.
+    /// Both directions are gone, with all that was under way and all that may be sent before an end hears of it.
     pub fn cut(&mut self) {
         self.cut = true;
-        self.to_server = Pipe { scheduled: true, ..Pipe::default() };
-        self.to_client = Pipe { scheduled: true, ..Pipe::default() };
+        self.to_server = Pipe::default();
+        self.to_client = Pipe::default();
     }
 }
 

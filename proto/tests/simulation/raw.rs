@@ -19,13 +19,22 @@ pub struct RawSide {
 
 impl RawSide {
     pub fn new(dialect: Dialect, env: &mut Env) -> RawSide {
-        let count = 1 + env.below(20);
-        let known = match dialect {
-            Dialect::Simple => &LINES_OF_SIMPLE,
-            Dialect::Updown => &LINES_OF_UPDOWN,
+        let (known, missing) = match dialect {
+            Dialect::Simple => (&LINES_OF_SIMPLE, b"GET nope".as_slice()),
+            Dialect::Updown => (&LINES_OF_UPDOWN, b"DOWNLOAD nope".as_slice()),
         };
+        // Now and then more answers than the server keeps for a peer that does not read.
+        if env.chance(5) {
+            env.saw("raw flood");
+            return RawSide::of(dialect, vec![missing.to_vec(); 1500]);
+        }
+        let count = 1 + env.below(20);
         let lines = (0..count).map(|_| known[env.below(known.len())].to_vec());
         let lines = lines.map(|line| if line == b"LONG" { vec![b'x'; 10_000] } else { line }).collect();
+        RawSide::of(dialect, lines)
+    }
+
+    fn of(dialect: Dialect, lines: Vec<Vec<u8>>) -> RawSide {
         RawSide { dialect, lines, said: 0, heard: Vec::new(), finals: 0, opening: false, closed: false }
     }
 
@@ -69,7 +78,7 @@ impl RawSide {
                 assert!(!self.opening, "a second transfer began before the first was answered");
                 self.opening = true;
                 if env.chance(60) {
-                    env.soon(wires.link, Happening::Connect(port));
+                    env.soon(wires.link, Happening::Connect(port, 0));
                 }
             }
             Answer::Refused { text, .. } if FAREWELLS.contains(&text) => self.closed = true,
@@ -87,13 +96,13 @@ impl RawSide {
             let count = env.below(20);
             wires.data[data].to_server.extend(std::iter::repeat_n(b'r', count));
             wires.data[data].client_closed = env.chance(50);
-            wires.data[data].broken = env.chance(20);
+            wires.data[data].broken |= env.chance(20);
         }
     }
 
     fn end(&mut self, wires: &mut Wires, env: &mut Env) {
         let asked = self.lines[..self.finals].iter().any(|line| line == b"exit" || line == b"quit");
-        let excused = asked || self.closed || wires.cut || env.faults.drain > 0;
+        let excused = asked || self.closed || wires.cut || wires.dropped || env.faults.drain > 0;
         assert!(excused, "closed after {} answers to {} lines", self.finals, self.said);
         self.closed = true;
         wires.end_to_server(env);

@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use muxftp_proto::server::io::{Effect, Event, OperationId, SessionConfig};
-use muxftp_proto::{Cause, DataPortPolicy, Dialect, ServerSession, VPath, limits};
+use muxftp_proto::{Cause, Dialect, ServerSession, limits};
 
 use crate::env::Env;
-use crate::link::{Answer, Arrival, Happening, Number, Numbered, Wires, connected};
+use crate::link::{Answer, Arrival, Happening, Number, Numbered, Wires};
+use crate::running::{Running, Wish};
 
 /// A session and its shell.
 pub struct ServerSide {
@@ -21,33 +22,9 @@ pub struct ServerSide {
     ended: bool,
     /// To be closed when the replies are out.
     closing: bool,
+    /// Bytes wait in the wire until the session wants them.
+    held_back: bool,
     pub closed: bool,
-}
-
-/// What the shell holds for the running transfer.
-struct Running {
-    numbered: Numbered,
-    wish: Option<Wish>,
-    open: Option<Open>,
-    port: Option<u16>,
-    data: Option<usize>,
-    limit: Option<u64>,
-    bytes: u64,
-    committing: bool,
-    to_control: bool,
-    stalled: bool,
-}
-
-/// What is to be opened.
-enum Wish {
-    Read(VPath),
-    Write(VPath),
-    List,
-}
-
-enum Open {
-    Send(Vec<u8>),
-    Upload { temporary: u64, path: VPath },
 }
 
 impl ServerSide {
@@ -60,6 +37,7 @@ impl ServerSide {
             past: Vec::new(),
             ended: false,
             closing: false,
+            held_back: false,
             closed: false,
         }
     }
@@ -76,7 +54,8 @@ impl ServerSide {
     /// Bytes, or their end, arrive; a session that does not want them leaves them in the wire.
     pub fn control(&mut self, wires: &mut Wires, env: &mut Env) {
         if !self.closed && !self.session.wants_input() && !self.closing {
-            return env.after(Duration::from_millis(1), wires.link, Happening::ToServer);
+            self.held_back = true;
+            return;
         }
         let arrival = wires.arrive_at_server(env);
         if self.closed {
@@ -134,7 +113,7 @@ impl ServerSide {
     /// A client has connected to the data port.
     pub fn peer_at_port(&mut self, port: u16, data: usize, wires: &mut Wires, env: &mut Env) -> bool {
         match &self.running {
-            Some(running) if running.port == Some(port) && wires.waiting.is_none() => {
+            Some(running) if running.port == Some(port) && running.data.is_none() && wires.waiting.is_none() => {
                 wires.waiting = Some(data);
                 env.soon(wires.link, Happening::Answer(Answer::Connected(running.numbered.number)));
                 true
@@ -189,6 +168,12 @@ impl ServerSide {
             if pending.is_empty() || self.closed {
                 break;
             }
+            if pending.len() >= limits::OUTBOX_BYTES_MAX {
+                env.saw("replies wait");
+            }
+            if is_deaf(wires, env) {
+                break;
+            }
             let blocked = env.chance(env.faults.blocked);
             let count = if blocked { env.below(pending.len()) } else { pending.len() };
             wires.send_to_client(&pending[..count], env);
@@ -203,11 +188,16 @@ impl ServerSide {
             self.closed = true;
             wires.end_to_client(env);
         }
+        if self.held_back && (self.session.wants_input() || self.closing || self.closed) {
+            self.held_back = false;
+            env.soon(wires.link, Happening::ToServer);
+        }
     }
 
     fn apply(&mut self, effect: Effect, wires: &mut Wires, env: &mut Env) {
         env.note(wires.link, || format!("server wants {effect:?}"));
-        assert!(!self.ended || matches!(effect, Effect::DropControl), "{effect:?} after the end");
+        let may_follow = !self.ended || (matches!(effect, Effect::DropControl) && !self.closed);
+        assert!(may_follow, "{effect:?} after the end");
         match effect {
             Effect::OpenRead { op, path } => self.open(op, Wish::Read(path), wires, env),
             Effect::OpenWrite { op, path, .. } => self.open(op, Wish::Write(path), wires, env),
@@ -248,6 +238,7 @@ impl ServerSide {
             }
             Effect::DropControl => {
                 self.ended = true;
+                wires.dropped = !self.session.outbox().is_empty();
                 self.closed = true;
                 wires.end_to_client(env);
             }
@@ -281,18 +272,7 @@ impl ServerSide {
         assert!(self.running.is_none(), "two transfers at once");
         self.count += 1;
         let numbered = Numbered { number: self.count, op };
-        self.running = Some(Running {
-            numbered,
-            wish: Some(wish),
-            open: None,
-            port: None,
-            data: None,
-            limit: None,
-            bytes: 0,
-            committing: false,
-            to_control: false,
-            stalled: false,
-        });
+        self.running = Some(Running::new(numbered, wish));
         env.sometime(wires.link, Happening::Answer(Answer::Opened(numbered.number)));
     }
 
@@ -301,148 +281,18 @@ impl ServerSide {
     }
 }
 
-impl Running {
-    fn opened(&mut self, dialect: Dialect, env: &mut Env) -> Option<Event> {
-        let op = self.numbered.op;
-        let wish = self.wish.take()?;
-        if env.chance(env.faults.disk) {
-            return Some(Event::StorageFailed { op, cause: Cause::DiskError });
-        }
-        let (open, size) = match wish {
-            Wish::Read(path) => match env.disk.read(&path) {
-                Ok(bytes) => {
-                    let size = bytes.len() as u64;
-                    (Open::Send(bytes), Some(size))
-                }
-                Err(cause) => return Some(Event::StorageFailed { op, cause }),
-            },
-            Wish::Write(path) => (Open::Upload { temporary: env.disk.begin(), path }, None),
-            Wish::List => (Open::Send(env.disk.list(dialect)), None),
-        };
-        self.open = Some(open);
-        Some(Event::StorageReady { op, size })
-    }
-
-    fn listening(&mut self, policy: DataPortPolicy, wires: &mut Wires, env: &mut Env) -> Option<Event> {
-        let op = self.numbered.op;
-        if policy == DataPortPolicy::Shared {
-            // Each person has an address of his own here: nobody is ever held back.
-            self.port = Some(SHARED_PORT);
-            return Some(Event::DataListening { op, port: SHARED_PORT });
-        }
-        let skipped = env.below(10);
-        let free = (20_000..20_050).filter(|port| !env.ports.contains(port)).nth(skipped);
-        let Some(port) = free.filter(|_| !env.chance(env.faults.ports)) else {
-            return Some(Event::DataFailed { op, cause: Cause::NoDataPort });
-        };
-        env.ports.insert(port);
-        self.port = Some(port);
-        wires.port = Some(port);
-        Some(Event::DataListening { op, port })
-    }
-
-    fn accepted(&mut self, wires: &mut Wires) -> Option<Event> {
-        self.data = Some(wires.waiting.take()?);
-        Some(connected(self.numbered))
-    }
-
-    fn committed(&mut self, env: &mut Env) -> Option<Event> {
-        let op = self.numbered.op;
-        self.committing = false;
-        if env.chance(env.faults.disk) {
-            return Some(Event::StorageFailed { op, cause: Cause::DiskError });
-        }
-        if let Some(Open::Upload { temporary, path }) = self.open.take() {
-            env.disk.commit(temporary, &path);
-        }
-        Some(Event::Committed { op })
-    }
-
-    /// A piece of a listing goes behind the replies, while there is room.
-    fn next_names(&mut self, session: &mut ServerSession, env: &mut Env) -> Option<Event> {
-        let (op, bytes) = (self.numbered.op, self.bytes);
-        if env.chance(env.faults.disk) {
-            return Some(Event::MoveFailed { op, bytes, cause: Cause::DiskError });
-        }
-        let Some(Open::Send(content)) = &self.open else { panic!("names come from something open") };
-        let left = &content[self.bytes as usize..];
-        if left.is_empty() {
-            return Some(Event::Moved { op, bytes });
-        }
-        if !session.outbox().is_full() {
-            let count = 1 + env.below(left.len());
-            session.push_names(&left[..count]);
-            self.bytes += count as u64;
-        }
-        None
-    }
-
-    fn moves(&mut self, wires: &mut Wires, env: &mut Env) -> Option<Event> {
-        let (op, bytes) = (self.numbered.op, self.bytes);
-        let data = &mut wires.data[self.data.expect("bytes move on a connection")];
-        self.stalled |= env.chance(env.faults.stall);
-        if self.stalled {
-            // Neither end nor byte: the session's timer has to end it.
-            return None;
-        }
-        if data.broken {
-            return Some(Event::MoveFailed { op, bytes, cause: Cause::DataLost });
-        }
-        if env.chance(env.faults.disk) {
-            let cause = if matches!(self.open, Some(Open::Upload { .. })) { Cause::NoSpace } else { Cause::DiskError };
-            return Some(Event::MoveFailed { op, bytes, cause });
-        }
-        match self.open.as_mut().expect("bytes move from or to something open") {
-            Open::Send(content) => {
-                if data.client_closed {
-                    return Some(Event::MoveFailed { op, bytes, cause: Cause::DataLost });
-                }
-                let left = &content[self.bytes as usize..];
-                let room = SOCKET_BYTES.saturating_sub(data.to_client.len()).min(left.len());
-                let count = if room == 0 { 0 } else { 1 + env.below(room) };
-                data.to_client.extend(&left[..count]);
-                self.bytes += count as u64;
-                (self.bytes == content.len() as u64).then_some(Event::Moved { op, bytes: self.bytes })
-            }
-            Open::Upload { temporary, .. } => {
-                let wanted = self.limit.map_or(usize::MAX, |limit| (limit - self.bytes) as usize);
-                let there = data.to_server.len().min(wanted);
-                let count = if there == 0 { 0 } else { 1 + env.below(there) };
-                let taken: Vec<u8> = data.to_server.drain(..count).collect();
-                env.disk.append(*temporary, &taken);
-                self.bytes += count as u64;
-                let ended = data.client_closed && data.to_server.is_empty();
-                (count == wanted || ended).then_some(Event::Moved { op, bytes: self.bytes })
-            }
+/// Whether the control socket takes nothing because the peer does not read.
+fn is_deaf(wires: &mut Wires, env: &mut Env) -> bool {
+    if wires.deaf_until.is_none() && env.chance(env.faults.deaf) {
+        env.saw("peer does not read");
+        let for_good = env.chance(30);
+        let time = if for_good { FOR_GOOD } else { Duration::from_secs(env.below(60) as u64) };
+        wires.deaf_until = Some(env.now + time);
+        if !for_good {
+            env.after(time, wires.link, Happening::Flush);
         }
     }
-
-    fn close_data(&mut self, wires: &mut Wires, env: &mut Env) {
-        if let Some(data) = self.data.take() {
-            wires.data[data].server_closed = true;
-        }
-        if let Some(waiting) = wires.waiting.take() {
-            wires.data[waiting].broken = true;
-        }
-        if let Some(port) = self.port.take().filter(|port| *port != SHARED_PORT) {
-            env.ports.remove(&port);
-            wires.port = None;
-        }
-    }
-
-    fn release(&mut self, well: bool, wires: &mut Wires, env: &mut Env) {
-        self.close_data(wires, env);
-        if let Some(Open::Upload { temporary, path }) = self.open.take() {
-            assert!(!well, "an upload was confirmed without its commit");
-            // A commit that is with a worker may be done before it hears of the end.
-            if self.committing && env.chance(50) {
-                env.saw("commit after loss");
-                env.disk.commit(temporary, &path);
-            } else {
-                env.disk.discard(temporary);
-            }
-        }
-    }
+    wires.deaf_until.is_some_and(|until| env.now < until)
 }
 
 fn config() -> SessionConfig {
@@ -458,11 +308,8 @@ fn config() -> SessionConfig {
 /// How soon the shell looks again at a connection that had nothing.
 const POLL: Duration = Duration::from_millis(200);
 
-/// Of the dialects that share one.
-const SHARED_PORT: u16 = 5002;
-
-/// What a socket holds for a peer that does not read.
-const SOCKET_BYTES: usize = 500;
+/// Longer than any world goes on.
+const FOR_GOOD: Duration = Duration::from_secs(1_000_000);
 
 /// No reply is longer.
 const REPLY_BYTES_MAX: usize = 200;

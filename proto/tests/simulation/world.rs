@@ -6,7 +6,7 @@ use muxftp_proto::Dialect;
 
 use crate::client::ClientSide;
 use crate::env::{Env, Stats};
-use crate::link::{Data, Happening, Wires};
+use crate::link::{Attempt, Data, Happening, Wires};
 use crate::raw::RawSide;
 use crate::server::ServerSide;
 
@@ -38,6 +38,9 @@ enum Timer {
 impl World {
     pub fn new(seed: u64, dialect: Dialect, trace: bool) -> World {
         let mut world = World { env: Env::new(seed, trace), dialect, links: Vec::new(), draining: false };
+        for name in ["a", "b.txt"] {
+            world.env.disk.put(name.as_bytes(), b"there from the beginning");
+        }
         for person in 0..1 + world.env.below(4) {
             let left = 2 + world.env.below(12);
             world.add(Peer::Client(Box::new(ClientSide::new(dialect, person, left))));
@@ -118,13 +121,16 @@ impl World {
             Happening::Flush => server.flush(wires, env),
             Happening::Answer(answer) => server.answer(answer, wires, env),
             Happening::ServerMoves(number) => server.moves(number, wires, env),
-            Happening::Connect(port) => {
+            Happening::Connect(port, attempt) => {
                 let data = wires.data.len();
                 wires.data.push(Data::default());
                 let taken = server.peer_at_port(port, data, wires, env);
-                env.soon(index, Happening::Connected(taken.then_some(data)));
+                if !taken {
+                    wires.data.pop();
+                }
+                env.soon(index, Happening::Connected(attempt, taken.then_some(data)));
             }
-            Happening::Connected(data) => peer.connected(data, wires, env),
+            Happening::Connected(attempt, data) => peer.connected(attempt, data, wires, env),
             Happening::ClientMoves(data) => {
                 if let Peer::Client(client) = peer {
                     client.moves(data, wires, env);
@@ -135,7 +141,9 @@ impl World {
                 wires.cut();
                 peer.lost(wires, env);
                 // The end of a data connection may overtake the news.
-                env.sometime(index, Happening::ServerHearsOfCut);
+                let most = if env.chance(50) { 1_000 } else { 5 };
+                let delay = Duration::from_millis(env.below(most) as u64);
+                env.after(delay, index, Happening::ServerHearsOfCut);
             }
             Happening::ServerHearsOfCut => server.lost(wires, env),
             Happening::Drain => {
@@ -166,6 +174,11 @@ impl World {
                 Peer::Raw(raw) => raw.closed,
             };
             assert!(closed, "the peer of link {index} still waits");
+            for data in &link.wires.data {
+                assert!(data.server_closed || data.broken, "the server of link {index} holds a data connection");
+                let held = matches!(link.peer, Peer::Client(_)) && !data.client_closed;
+                assert!(!held, "the client of link {index} holds a data connection");
+            }
         }
         assert!(env.ports.is_empty(), "ports are left: {:?}", env.ports);
         assert_eq!(env.disk.temporaries(), 0, "uploads are left");
@@ -192,9 +205,9 @@ impl Peer {
         }
     }
 
-    fn connected(&mut self, data: Option<usize>, wires: &mut Wires, env: &mut Env) {
+    fn connected(&mut self, attempt: Attempt, data: Option<usize>, wires: &mut Wires, env: &mut Env) {
         match self {
-            Peer::Client(client) => client.connected(data, wires, env),
+            Peer::Client(client) => client.connected(attempt, data, wires, env),
             Peer::Raw(raw) => raw.connected(data, wires, env),
         }
     }
