@@ -27,6 +27,7 @@ pub use server::ServerSession;
 pub use vocab::cause::Cause;
 pub use vocab::command::Command;
 pub use vocab::path::{PathError, VPath};
+pub use vocab::permission::{Permission, Permissions, UnknownPermission};
 pub use vocab::reply::{Answer, Reply};
 pub use vocab::text::Escaped;
 pub use wire::outbox::Outbox;

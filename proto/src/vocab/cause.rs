@@ -27,7 +27,7 @@ pub enum Cause {
     NotRegular,
     /// The file system refuses.
     PermissionDenied,
-    /// The account may not do this (the guest is read-only, or off).
+    /// The account may not do this.
     NotAllowed,
     /// A name that the file system finds too long.
     NameTooLong,
@@ -65,11 +65,41 @@ pub enum Cause {
     TooManyFromAddress,
     /// Too many bad commands in a row.
     TooManyErrors,
+    /// The verb is known and not offered.
+    NotImplemented,
+    /// The verb is known, and not offered with this argument.
+    BadParameter,
+    /// An address of a network protocol that this connection does not use.
+    WrongProtocol,
+    /// A data address that is not the peer's own, or a port below 1024 (RFC 2577).
+    ForeignAddress,
+    /// What came is another protocol: a browser or a mail client, perhaps made to by somebody else.
+    NotFtp,
+    /// The command needs a login.
+    NotLoggedIn,
+    /// Name or password is wrong; which of them is not said.
+    LoginFailed,
+    /// Too many failed logins from this address.
+    LockedOut,
+    /// No further session of this user is taken at the moment.
+    TooManyOfUser,
+    /// The name is taken.
+    Exists,
+    /// Only an empty directory can be removed.
+    NotEmpty,
+    /// A restart position beyond the end of the file, or within a line end.
+    BadRestart,
+    /// No data connection was agreed on before the transfer.
+    NoDataAgreed,
+    /// The peer does not take the data connection that it asked for.
+    DataRefused,
+    /// The peer has aborted the transfer.
+    Aborted,
 }
 
 impl Cause {
     /// All causes.
-    pub const ALL: [Cause; 30] = [
+    pub const ALL: [Cause; 45] = [
         Cause::UnknownCommand,
         Cause::BadSequence,
         Cause::BadArgument,
@@ -100,7 +130,23 @@ impl Cause {
         Cause::TooManySessions,
         Cause::TooManyFromAddress,
         Cause::TooManyErrors,
+        Cause::NotImplemented,
+        Cause::BadParameter,
+        Cause::WrongProtocol,
+        Cause::ForeignAddress,
+        Cause::NotFtp,
+        Cause::NotLoggedIn,
+        Cause::LoginFailed,
+        Cause::LockedOut,
+        Cause::TooManyOfUser,
+        Cause::Exists,
+        Cause::NotEmpty,
+        Cause::BadRestart,
+        Cause::NoDataAgreed,
+        Cause::DataRefused,
+        Cause::Aborted,
     ];
+
     /// In a few words, which logs and dialects share.
     pub fn words(self) -> &'static str {
         match self {
@@ -115,7 +161,7 @@ impl Cause {
             Cause::NotDirectory => "Not A Directory",
             Cause::NotRegular => "Not A Regular File",
             Cause::PermissionDenied => "Permission Denied",
-            Cause::NotAllowed => "Not Allowed For Guests",
+            Cause::NotAllowed => "Not Allowed",
             Cause::NameTooLong => "Name Too Long",
             Cause::BadLink => "Link Not Allowed",
             Cause::NoSpace => "No Space Left",
@@ -134,6 +180,21 @@ impl Cause {
             Cause::TooManySessions => "Too Many Sessions",
             Cause::TooManyFromAddress => "Too Many Sessions From Your Address",
             Cause::TooManyErrors => "Too Many Errors",
+            Cause::NotImplemented => "Not Implemented",
+            Cause::BadParameter => "Parameter Not Supported",
+            Cause::WrongProtocol => "Network Protocol Not Supported",
+            Cause::ForeignAddress => "Data Address Not Allowed",
+            Cause::NotFtp => "This Is An FTP Server",
+            Cause::NotLoggedIn => "Please Log In With USER And PASS",
+            Cause::LoginFailed => "Login Incorrect",
+            Cause::LockedOut => "Too Many Failed Logins From Your Address",
+            Cause::TooManyOfUser => "Too Many Sessions Of This User",
+            Cause::Exists => "Exists Already",
+            Cause::NotEmpty => "Directory Not Empty",
+            Cause::BadRestart => "Restart Position Not Allowed",
+            Cause::NoDataAgreed => "Use PASV, EPSV, PORT Or EPRT First",
+            Cause::DataRefused => "Data Connection Refused",
+            Cause::Aborted => "Transfer Aborted",
         }
     }
 }

@@ -3,5 +3,6 @@
 pub mod cause;
 pub mod command;
 pub mod path;
+pub mod permission;
 pub mod reply;
 pub mod text;
