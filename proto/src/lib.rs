@@ -15,6 +15,7 @@
 
 pub mod client;
 pub mod limits;
+pub mod representation;
 pub mod server;
 
 mod dialect;
@@ -22,6 +23,7 @@ mod vocab;
 mod wire;
 
 pub use client::ClientSession;
+pub use dialect::ftp::verbs;
 pub use dialect::{DataPortPolicy, Dialect, Request, UnknownDialect, Unsayable};
 pub use server::ServerSession;
 pub use vocab::cause::Cause;

@@ -22,5 +22,8 @@ pub const OUTBOX_BYTES_MAX: usize = 16 * 1024;
 /// a person mistypes a few times, a scanner or an HTTP client does nothing else.
 pub const BAD_COMMANDS_MAX: u32 = 50;
 
+/// Log-ins that may fail in one session before it is closed: a person mistypes twice, a program that guesses does not stop.
+pub const FAILED_LOGINS_MAX: u32 = 3;
+
 const _: () = assert!(LINE_BYTES_MAX > PATH_BYTES_MAX && PATH_BYTES_MAX > NAME_BYTES_MAX);
 const _: () = assert!(INPUT_BYTES_MAX >= 2 * LINE_BYTES_MAX);

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use muxftp_proto::server::io::{Effect, SessionConfig};
-use muxftp_proto::{Dialect, ServerSession, limits};
+use muxftp_proto::server::io::{Effect, Ends, SessionConfig};
+use muxftp_proto::{Dialect, Permissions, ServerSession, limits};
 
 fn session() -> (ServerSession, Instant) {
     session_of(Dialect::Simple)
@@ -13,13 +13,15 @@ fn session_of(dialect: Dialect) -> (ServerSession, Instant) {
     let now = Instant::now();
     let hour = Duration::from_secs(3600);
     let config = SessionConfig {
-        may_read: true,
-        may_write: true,
+        permissions: Permissions::ALL,
         data_connect_timeout: hour,
         stall_timeout: hour,
         idle_timeout: hour,
+        login_timeout: hour,
     };
-    (ServerSession::new(dialect, config, now), now)
+    let address = "127.0.0.1:2121".parse().unwrap();
+    let ends = Ends { local: address, peer: address, public: None };
+    (ServerSession::new(dialect, config, ends, now), now)
 }
 
 /// Gives lines for as long as the session wants them; gives how many bytes it took.
@@ -83,6 +85,7 @@ fn a_peer_that_only_errs_is_shown_out() {
     let table: &[(Dialect, &[u8], &[u8])] = &[
         (Dialect::Simple, b"GET / HTTP/1.1\r\n", b"550 Too Many Errors\r\n"),
         (Dialect::Updown, b"READY\n", b"ERROR TooManyErrors\n"),
+        (Dialect::Ftp, b"XYZZY\r\n", b"421 Too Many Errors\r\n"),
     ];
     for (dialect, line, farewell) in table {
         let (mut session, now) = session_of(*dialect);

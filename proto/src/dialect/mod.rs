@@ -11,6 +11,7 @@ use crate::vocab::cause::Cause;
 use crate::vocab::command::Command;
 use crate::vocab::reply::{Answer, Reply};
 
+pub(crate) mod ftp;
 mod simple;
 mod updown;
 mod words;
@@ -22,6 +23,8 @@ pub enum Dialect {
     Simple,
     /// UPLOAD, DOWNLOAD, LIST, QUIT; replies OK, DONE, ERROR; one data port for all sessions.
     Updown,
+    /// RFC 959 and its extensions; data connections are agreed on before each transfer.
+    Ftp,
 }
 
 /// What a client says, with the name as the user gave it.
@@ -74,17 +77,21 @@ pub(crate) struct DataPlan {
 
 impl Dialect {
     /// All dialects.
-    pub const ALL: [Dialect; 2] = [Dialect::Simple, Dialect::Updown];
+    pub const ALL: [Dialect; 3] = [Dialect::Simple, Dialect::Updown, Dialect::Ftp];
+
+    /// Those that [`crate::ClientSession`] speaks.
+    pub const OF_CLIENTS: [Dialect; 2] = [Dialect::Simple, Dialect::Updown];
 
     /// The word used in URLs, configuration and scenarios.
     pub fn word(self) -> &'static str {
         match self {
             Dialect::Simple => "simple",
             Dialect::Updown => "updown",
+            Dialect::Ftp => "ftp",
         }
     }
 
-    /// Reads a command line without its end.
+    /// Reads a command line without its end. The lines of `ftp` depend on what was said before: see [`ftp::verbs`].
     ///
     /// # Errors
     /// The cause to refuse it with.
@@ -92,6 +99,7 @@ impl Dialect {
         match self {
             Dialect::Simple => simple::parse_command(line),
             Dialect::Updown => updown::parse_command(line),
+            Dialect::Ftp => Err(Cause::UnknownCommand),
         }
     }
 
@@ -103,14 +111,16 @@ impl Dialect {
         match self {
             Dialect::Simple => simple::print_request(request, out),
             Dialect::Updown => updown::print_request(request, out),
+            Dialect::Ftp => Err(Unsayable),
         }
     }
 
     /// Prints a reply with its end.
-    pub fn print_reply(self, reply: Reply, out: &mut Vec<u8>) {
+    pub fn print_reply(self, reply: &Reply, out: &mut Vec<u8>) {
         match self {
             Dialect::Simple => simple::print_reply(reply, out),
             Dialect::Updown => updown::print_reply(reply, out),
+            Dialect::Ftp => ftp::reply::print_reply(reply, out),
         }
     }
 
@@ -119,6 +129,7 @@ impl Dialect {
         match self {
             Dialect::Simple => simple::parse_reply(line),
             Dialect::Updown => updown::parse_reply(line),
+            Dialect::Ftp => None,
         }
     }
 
@@ -127,6 +138,7 @@ impl Dialect {
         match self {
             Dialect::Simple => simple::verb(kind),
             Dialect::Updown => updown::verb(kind),
+            Dialect::Ftp => ftp::verb(kind),
         }
     }
 
@@ -142,14 +154,14 @@ impl Dialect {
     /// Which ports data connections are made to.
     pub fn data_ports(self) -> DataPortPolicy {
         match self {
-            Dialect::Simple => DataPortPolicy::Fresh,
+            Dialect::Simple | Dialect::Ftp => DataPortPolicy::Fresh,
             Dialect::Updown => DataPortPolicy::Shared,
         }
     }
 
     pub(crate) fn data_plan(self) -> DataPlan {
         match self {
-            Dialect::Simple => DataPlan { downloads_wait_for_ready: false, listings_on_control: false },
+            Dialect::Simple | Dialect::Ftp => DataPlan { downloads_wait_for_ready: false, listings_on_control: false },
             Dialect::Updown => DataPlan { downloads_wait_for_ready: true, listings_on_control: true },
         }
     }

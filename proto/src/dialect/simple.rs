@@ -64,16 +64,16 @@ pub(super) fn print_request(request: &Request<'_>, out: &mut Vec<u8>) -> Result<
 }
 
 /// Prints a reply with its end.
-pub(super) fn print_reply(reply: Reply, out: &mut Vec<u8>) {
+pub(super) fn print_reply(reply: &Reply, out: &mut Vec<u8>) {
     match reply {
-        Reply::NamesFollow => out.extend_from_slice(b"200 OK"),
+        Reply::NamesFollow | Reply::OpeningNew { .. } => out.extend_from_slice(b"200 OK"),
         Reply::Opening { port, .. } => out.extend_from_slice(format!("200 OK {port}").as_bytes()),
-        Reply::Complete => out.extend_from_slice(b"226 Transfer Complete"),
+        Reply::Complete | Reply::NamesComplete => out.extend_from_slice(b"226 Transfer Complete"),
         Reply::Goodbye => out.extend_from_slice(b"200 OK Goodbye"),
-        Reply::Refused(cause) => {
+        Reply::Refused { cause, .. } => {
             out.extend_from_slice(b"550 ");
             out.extend_from_slice(cause.words().as_bytes());
-            if cause == Cause::UnknownCommand {
+            if *cause == Cause::UnknownCommand {
                 out.extend_from_slice(b" (GET, PUT, LS, EXIT)");
             }
         }
@@ -206,14 +206,14 @@ mod tests {
             (Reply::Complete, "226 Transfer Complete", Answer::Complete),
             (Reply::Goodbye, "200 OK Goodbye", Answer::Goodbye),
             (
-                Reply::Refused(Cause::NotFound),
+                Reply::refused(Cause::NotFound),
                 "550 File Not Found",
                 Answer::Refused { code: 550, text: b"File Not Found" },
             ),
         ];
         for (reply, text, answer) in table {
             let mut out = Vec::new();
-            print_reply(*reply, &mut out);
+            print_reply(reply, &mut out);
             assert_eq!(out, format!("{text}\r\n").as_bytes());
             assert_eq!(parse_reply(text.as_bytes()), Some(*answer));
         }

@@ -62,13 +62,13 @@ pub(super) fn print_request(request: &Request<'_>, out: &mut Vec<u8>) -> Result<
 }
 
 /// Prints a reply with its end.
-pub(super) fn print_reply(reply: Reply, out: &mut Vec<u8>) {
+pub(super) fn print_reply(reply: &Reply, out: &mut Vec<u8>) {
     let text = match reply {
         Reply::Opening { port, size: None } => format!("OK {port}\n"),
         Reply::Opening { port, size: Some(size) } => format!("OK {size} {port}\n"),
-        Reply::NamesFollow | Reply::Goodbye => "OK\n".to_owned(),
-        Reply::Complete => "DONE\n".to_owned(),
-        Reply::Refused(cause) => format!("ERROR {}\n", word(cause)),
+        Reply::NamesFollow | Reply::OpeningNew { .. } | Reply::Goodbye => "OK\n".to_owned(),
+        Reply::Complete | Reply::NamesComplete => "DONE\n".to_owned(),
+        Reply::Refused { cause, .. } => format!("ERROR {}\n", word(*cause)),
     };
     out.extend_from_slice(text.as_bytes());
 }
@@ -190,11 +190,11 @@ mod tests {
             (Reply::NamesFollow, "OK", Answer::Accepted),
             (Reply::Goodbye, "OK", Answer::Accepted),
             (Reply::Complete, "DONE", Answer::Complete),
-            (Reply::Refused(Cause::NotFound), "ERROR FileNotFound", Answer::Refused { code: 0, text: b"FileNotFound" }),
+            (Reply::refused(Cause::NotFound), "ERROR FileNotFound", Answer::Refused { code: 0, text: b"FileNotFound" }),
         ];
         for (reply, text, answer) in table {
             let mut out = Vec::new();
-            print_reply(*reply, &mut out);
+            print_reply(reply, &mut out);
             assert_eq!(out, format!("{text}\n").as_bytes());
             assert_eq!(parse_reply(text.as_bytes()), Some(*answer));
         }
@@ -218,7 +218,7 @@ mod tests {
     fn each_error_is_one_word() {
         for cause in Cause::ALL {
             let mut out = Vec::new();
-            print_reply(Reply::Refused(cause), &mut out);
+            print_reply(&Reply::refused(cause), &mut out);
             assert_eq!(out.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).count(), 2, "{cause:?}");
         }
     }

@@ -4,26 +4,37 @@
 
 use crate::limits;
 
-use super::{Phase, ServerSession};
+use super::core::Phase;
+use super::data::LegState;
+use super::{Mind, ServerSession};
 
 impl ServerSession {
     /// To be called at the end of each input.
     pub(super) fn check_invariants(&self) {
-        let ready = matches!(self.phase, Phase::Ready);
-        debug_assert!(!(ready && self.draining), "a server that is ending waits for a command");
-        if ready && !self.outbox.is_full() {
+        let core = &self.core;
+        let ready = core.is_ready();
+        debug_assert!(!(ready && core.draining), "a server that is ending waits for a command");
+        if ready && !core.outbox.is_full() {
             debug_assert!(self.input.waiting() <= limits::LINE_BYTES_MAX + 1, "a whole line was not taken up");
-            debug_assert!(!self.input_ended, "nothing is to come, and nothing is done");
+            debug_assert!(!core.input_ended, "nothing is to come, and nothing is done");
         }
-        debug_assert!(self.bad_commands <= limits::BAD_COMMANDS_MAX + 1, "a peer that only errs is still heard");
-        if let Phase::Transferring(transfer) = &self.phase {
-            debug_assert_eq!(transfer.op, self.last_op, "a transfer of the past");
-            debug_assert!(!self.ready_may_come, "a READY of the past would be taken for this transfer's");
+        debug_assert!(core.bad_commands <= limits::BAD_COMMANDS_MAX + 1, "a peer that only errs is still heard");
+        if let Phase::Transferring(transfer) = &core.phase {
             transfer.check_invariants();
         }
-        if matches!(self.phase, Phase::Closed) {
-            debug_assert_eq!(self.next_timeout(), None, "a timer outlives the session");
+        if core.is_over() {
+            debug_assert!(core.agreed.state == LegState::None, "a data connection outlives the session");
             debug_assert!(!self.wants_input(), "a session that is over still listens");
+        }
+        if matches!(core.phase, Phase::Closed) {
+            debug_assert_eq!(self.next_timeout(), None, "a timer outlives the session");
+        }
+        match &self.mind {
+            Mind::Words(words) => {
+                let waits = matches!(core.phase, Phase::Transferring(_)) && words.ready_may_come;
+                debug_assert!(!waits, "a READY of the past would be taken for this transfer's");
+            }
+            Mind::Ftp(ftp) => ftp.check_invariants(core),
         }
     }
 }

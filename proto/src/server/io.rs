@@ -3,12 +3,16 @@
 //! Everything that is answered later carries the number of the operation it belongs to; an answer that comes after its
 //! operation has ended is dropped by the session. Bytes of files never pass here.
 
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use crate::representation::entry::{Entry, FactSet};
 use crate::vocab::cause::Cause;
 use crate::vocab::path::VPath;
+use crate::vocab::permission::Permissions;
 
-/// The number of a transfer within its session.
+/// The number of a transfer, a data connection or a task within its session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct OperationId(pub(crate) u32);
 
@@ -21,6 +25,8 @@ pub enum Effect {
         op: OperationId,
         /// The file.
         path: VPath,
+        /// Which of its bytes.
+        part: Part,
     },
     /// Open a hidden file that is to become `path`. Answer as above.
     OpenWrite {
@@ -30,18 +36,29 @@ pub enum Effect {
         path: VPath,
         /// Bytes that will come, when known.
         size: Option<u64>,
+        /// What becomes of a file that is there.
+        mode: StoreMode,
     },
     /// Open a directory to list. Answer as above.
     OpenList {
         /// The transfer.
         op: OperationId,
-        /// The directory.
+        /// The directory; for some forms also a file, which is then the one entry.
         path: VPath,
+        /// Which names, and how they are written.
+        listing: ListingSpec,
     },
     /// Listen on a data port. Answer: [`Event::DataListening`] or [`Event::DataFailed`]; later [`Event::DataConnected`].
     ListenData {
-        /// The transfer.
+        /// The data connection.
         op: OperationId,
+    },
+    /// Make the data connection. Answer: [`Event::DataConnected`] or [`Event::DataFailed`].
+    ConnectData {
+        /// The data connection.
+        op: OperationId,
+        /// Where the peer listens.
+        to: SocketAddr,
     },
     /// Move the bytes between the open storage and the data connection: all of a file or listing, or up to `limit` bytes
     /// of an upload. Answer: [`Event::Progress`] as they move; then [`Event::Moved`] or [`Event::MoveFailed`].
@@ -50,6 +67,8 @@ pub enum Effect {
         op: OperationId,
         /// Bytes after which an upload is whole; `None`: when the peer closes its side.
         limit: Option<u64>,
+        /// Convert line ends on the way (RFC 959 3.1.1.1).
+        ascii: bool,
     },
     /// Write the open listing to the control connection, by [`crate::ServerSession::push_names`]. Answered as
     /// [`Effect::StartMoving`] is.
@@ -57,9 +76,9 @@ pub enum Effect {
         /// The transfer.
         op: OperationId,
     },
-    /// Close the data connection: all bytes have moved.
+    /// Close the data connection, or give up the wish for one.
     CloseData {
-        /// The transfer.
+        /// The data connection.
         op: OperationId,
     },
     /// Give the upload its name. Answer: [`Event::Committed`] or [`Event::StorageFailed`].
@@ -67,7 +86,7 @@ pub enum Effect {
         /// The transfer.
         op: OperationId,
     },
-    /// The transfer is over, well or not: let go of all that still belongs to it. An upload that was not committed
+    /// The transfer is over, well or not: let go of its storage. An upload that was not committed
     /// vanishes without trace.
     Release {
         /// The transfer.
@@ -75,6 +94,15 @@ pub enum Effect {
         /// For the log.
         report: TransferReport,
     },
+    /// Do something without a data connection. Answer: [`Event::TaskDone`].
+    Run {
+        /// The task.
+        op: OperationId,
+        /// What.
+        task: Task,
+    },
+    /// The user has logged out: nothing further happens in his name.
+    LogOut,
     /// Close the control connection once the replies are written.
     CloseControl {
         /// Why, when it was not the peer's wish.
@@ -89,6 +117,8 @@ pub enum Effect {
 pub struct TransferReport {
     /// What it was.
     pub kind: TransferKind,
+    /// The verb that began it.
+    pub verb: &'static str,
     /// The file or directory.
     pub path: VPath,
     /// Bytes moved on the data connection.
@@ -114,14 +144,16 @@ pub enum TransferKind {
 }
 
 /// What the shell has to tell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// File or directory is open; `size` in bytes, when it is a file to send.
+    /// File or directory is open.
     StorageReady {
         /// The transfer.
         op: OperationId,
-        /// Bytes of the file.
+        /// Bytes that will be sent, when it is a file and they are known.
         size: Option<u64>,
+        /// The name that was chosen, for [`StoreMode::New`].
+        name: Option<Vec<u8>>,
     },
     /// It could not be opened, or a commit failed.
     StorageFailed {
@@ -132,21 +164,21 @@ pub enum Event {
     },
     /// A data port listens.
     DataListening {
-        /// The transfer.
+        /// The data connection.
         op: OperationId,
         /// Its number.
         port: u16,
     },
-    /// No data port could be had.
+    /// No data port, or no data connection, could be had.
     DataFailed {
-        /// The transfer.
+        /// The data connection.
         op: OperationId,
         /// Why.
         cause: Cause,
     },
-    /// The peer has made the data connection.
+    /// The data connection is made.
     DataConnected {
-        /// The transfer.
+        /// The data connection.
         op: OperationId,
     },
     /// Bytes have moved.
@@ -177,21 +209,214 @@ pub enum Event {
         /// The transfer.
         op: OperationId,
     },
+    /// A task has ended.
+    TaskDone {
+        /// The task.
+        op: OperationId,
+        /// What came of it.
+        result: Result<TaskAnswer, Cause>,
+    },
+}
+
+impl Event {
+    /// What it belongs to.
+    pub fn op(&self) -> OperationId {
+        match *self {
+            Event::StorageReady { op, .. }
+            | Event::StorageFailed { op, .. }
+            | Event::DataListening { op, .. }
+            | Event::DataFailed { op, .. }
+            | Event::DataConnected { op }
+            | Event::Progress { op, .. }
+            | Event::Moved { op, .. }
+            | Event::MoveFailed { op, .. }
+            | Event::Committed { op }
+            | Event::TaskDone { op, .. } => op,
+        }
+    }
+}
+
+/// Which bytes of a file a download is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Part {
+    /// The first one, counted as they go over the wire (RFC 3659 5.3).
+    pub from: u64,
+    /// The first one that does not belong to it; `None`: the end of the file.
+    pub until: Option<u64>,
+    /// Line ends are converted.
+    pub ascii: bool,
+}
+
+/// What an upload does to a file that is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum StoreMode {
+    /// It stays until the upload is whole, and is then replaced.
+    #[default]
+    Replace,
+    /// It grows.
+    Append,
+    /// It is cut here, and grows from there: byte of the file as it goes over the wire.
+    Restart {
+        /// The position.
+        from: u64,
+        /// Line ends are converted.
+        ascii: bool,
+    },
+    /// The path is that of a directory, in which a name is chosen that is not there.
+    New,
+}
+
+/// Which names a listing has, and how they are written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListingSpec {
+    /// How.
+    pub form: ListForm,
+    /// When there is no such directory or file: the names beside it that match its last component as a pattern.
+    pub glob: bool,
+}
+
+/// How names are written in a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListForm {
+    /// As [`crate::Dialect::print_listed`] does; directories end in `/`.
+    Plain,
+    /// NLST: names, each behind the directory as the peer has written it in this argument.
+    Names(Vec<u8>),
+    /// LIST: as of `ls -l`.
+    Long,
+    /// MLSD: facts.
+    Facts {
+        /// Which.
+        facts: FactSet,
+        /// Of the account, for the fact `perm`.
+        permissions: Permissions,
+    },
+}
+
+/// Something that is done without a data connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Task {
+    /// Is it this user? Answer: [`TaskAnswer::LoggedIn`]. A delay is the shell's affair.
+    LogIn {
+        /// The name.
+        name: Vec<u8>,
+        /// The password.
+        password: Secret,
+    },
+    /// What is known of a file or directory? Answer: [`TaskAnswer::Entry`].
+    Examine(VPath),
+    /// How many bytes would a download of the file in TYPE A be? Answer: [`TaskAnswer::Number`].
+    AsciiSize(VPath),
+    /// Make a directory.
+    MakeDirectory(VPath),
+    /// Remove an empty directory.
+    RemoveDirectory(VPath),
+    /// Remove a file.
+    RemoveFile(VPath),
+    /// Rename a file or directory.
+    Rename {
+        /// Its name.
+        from: VPath,
+        /// The name it is to have.
+        to: VPath,
+    },
+    /// Set the permission bits.
+    SetMode(VPath, u32),
+    /// Set the time of change, in seconds since 1970 (UTC).
+    SetModified(VPath, i64),
+    /// Hash a file. Answer: [`TaskAnswer::Digest`].
+    Hash {
+        /// The file.
+        path: VPath,
+        /// How.
+        algorithm: HashAlgorithm,
+        /// First and last byte; `None`: all.
+        range: Option<(u64, u64)>,
+    },
+    /// How many bytes is there room for? Answer: [`TaskAnswer::Number`].
+    Available,
+}
+
+/// What came of a [`Task`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TaskAnswer {
+    /// It is done.
+    Done,
+    /// It is this user, who may do this.
+    LoggedIn(Permissions),
+    /// What is known; the name is empty.
+    Entry(Entry<'static>),
+    /// A number of bytes.
+    Number(u64),
+    /// A hash, and the first and last byte of what was hashed.
+    Digest {
+        /// The hash.
+        digest: Vec<u8>,
+        /// First and last byte.
+        range: (u64, u64),
+    },
+}
+
+/// A way to hash a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum HashAlgorithm {
+    /// SHA-256.
+    #[default]
+    Sha256,
+    /// SHA-512.
+    Sha512,
+    /// CRC32 of IEEE 802.3.
+    Crc32,
+}
+
+impl HashAlgorithm {
+    /// All of them.
+    pub const ALL: [HashAlgorithm; 3] = [HashAlgorithm::Sha256, HashAlgorithm::Sha512, HashAlgorithm::Crc32];
+
+    /// Its name in commands and replies.
+    pub fn word(self) -> &'static str {
+        match self {
+            HashAlgorithm::Sha256 => "SHA-256",
+            HashAlgorithm::Sha512 => "SHA-512",
+            HashAlgorithm::Crc32 => "CRC32",
+        }
+    }
+}
+
+/// A password: not shown in logs.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub Vec<u8>);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(secret)")
+    }
 }
 
 /// What a session is told at its beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionConfig {
-    /// Files and names may be read.
-    pub may_read: bool,
-    /// Files may be written.
-    pub may_write: bool,
+    /// What may be done without a login, in the dialects that have none.
+    pub permissions: Permissions,
     /// How long a peer may take to make the data connection.
     pub data_connect_timeout: Duration,
     /// How long a data connection may go without a byte.
     pub stall_timeout: Duration,
     /// How long a session may be silent.
     pub idle_timeout: Duration,
+    /// How long a log-in may take from the connection on, in the dialect that has one.
+    pub login_timeout: Duration,
+}
+
+/// The two ends of a control connection, as far as replies tell of them and data connections are bound by them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ends {
+    /// Ours.
+    pub local: SocketAddr,
+    /// The peer's.
+    pub peer: SocketAddr,
+    /// The address that PASV tells, when it is not ours.
+    pub public: Option<Ipv4Addr>,
 }
 
 /// The time at which something is to happen, if it is.

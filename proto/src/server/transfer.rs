@@ -9,25 +9,38 @@
 //!             first reply ----'             '-> Committing (upload) -> over
 //! ```
 //!
-//! A dialect's [`DataPlan`] may ask for one thing more (the peer's word that it is ready) or less (a listing on the control
-//! connection needs no data connection).
+//! A [`DataPlan`] may ask for one thing more (the peer's word that it is ready) or less (a listing on the control
+//! connection needs no data connection). The data connection may have been agreed on before the command: see [`super::data`].
 //!
 //! It must not know wire text, sockets or files. Its one output is the [`Step`] that comes next.
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use crate::dialect::DataPlan;
 use crate::vocab::cause::Cause;
 use crate::vocab::path::VPath;
 
+use super::data::{DataLeg, LegState};
 use super::io::{Deadline, Event, OperationId, SessionConfig, TransferKind, TransferReport};
+
+/// What a command asks for.
+#[derive(Debug)]
+pub(super) struct TransferSpec {
+    pub(super) kind: TransferKind,
+    pub(super) verb: &'static str,
+    pub(super) path: VPath,
+    pub(super) plan: DataPlan,
+    /// Line ends are converted.
+    pub(super) ascii: bool,
+}
 
 /// A transfer that is under way.
 #[derive(Debug)]
 pub(super) struct Transfer {
     pub(super) op: OperationId,
-    kind: TransferKind,
-    path: VPath,
+    spec: TransferSpec,
+    leg: DataLeg,
     started: Instant,
     bytes: u64,
     stage: Stage,
@@ -41,26 +54,23 @@ enum Stage {
     Committing,
 }
 
-/// What has come together so far.
+/// What has come together so far, besides the data connection.
 #[derive(Debug, Default)]
 struct Join {
-    /// The storage is open; the size of a file to send.
-    storage: Option<Option<u64>>,
-    data: DataLeg,
+    /// The storage is open.
+    storage: Option<Opened>,
     /// The first reply was given, then.
     told: Option<Instant>,
     /// The peer has said that it is ready.
     ready: bool,
 }
 
-#[derive(Debug, Default)]
-enum DataLeg {
-    #[default]
-    None,
-    Asked,
-    /// The peer may connect.
-    Listening(u16),
-    Connected(u16),
+#[derive(Debug)]
+struct Opened {
+    /// Bytes of a file to send.
+    size: Option<u64>,
+    /// The name that was chosen for the file.
+    name: Option<Vec<u8>>,
 }
 
 /// What is to be done next for a transfer.
@@ -69,16 +79,23 @@ pub(super) enum Step {
     /// Wait for an event.
     Wait,
     ListenData,
+    /// Connect to the peer.
+    ConnectData(SocketAddr),
     /// Give the first reply.
     Tell {
         port: u16,
         size: Option<u64>,
+    },
+    /// Give it, with the name that was chosen.
+    TellNew {
+        name: Vec<u8>,
     },
     /// Say that the names follow.
     TellNames,
     /// `limit`: bytes after which an upload is whole.
     Move {
         limit: Option<u64>,
+        ascii: bool,
     },
     MoveToControl,
     Commit,
@@ -87,19 +104,29 @@ pub(super) enum Step {
 }
 
 impl Transfer {
-    pub(super) fn new(op: OperationId, kind: TransferKind, path: VPath, now: Instant) -> Transfer {
-        Transfer { op, kind, path, started: now, bytes: 0, stage: Stage::Joining(Join::default()) }
+    /// `leg`: the data connection that was agreed on before, or one that is to be asked for.
+    pub(super) fn new(op: OperationId, spec: TransferSpec, leg: DataLeg, now: Instant) -> Transfer {
+        Transfer { op, spec, leg, started: now, bytes: 0, stage: Stage::Joining(Join::default()) }
     }
 
-    /// Takes an event of this operation.
-    pub(super) fn handle(&mut self, event: Event, plan: DataPlan, now: Instant) -> Step {
+    /// Whether the event is about this transfer or its data connection.
+    pub(super) fn concerns(&self, event: &Event) -> bool {
+        match event {
+            Event::DataListening { op, .. } | Event::DataConnected { op } | Event::DataFailed { op, .. } => {
+                *op == self.leg.op
+            }
+            event => event.op() == self.op,
+        }
+    }
+
+    /// Takes an event that [concerns](Transfer::concerns) it.
+    pub(super) fn handle(&mut self, event: Event, now: Instant) -> Step {
         match (event, &mut self.stage) {
-            (Event::StorageReady { size, .. }, Stage::Joining(join)) => join.storage = Some(size),
-            (Event::DataListening { port, .. }, Stage::Joining(join)) => join.data = DataLeg::Listening(port),
-            (Event::DataConnected { .. }, Stage::Joining(join)) => {
-                if let DataLeg::Listening(port) = join.data {
-                    join.data = DataLeg::Connected(port);
-                }
+            (Event::StorageReady { size, name, .. }, Stage::Joining(join)) => {
+                join.storage = Some(Opened { size, name })
+            }
+            (event @ (Event::DataListening { .. } | Event::DataConnected { .. }), Stage::Joining(_)) => {
+                self.leg.handle(&event);
             }
             (Event::Progress { bytes, .. }, Stage::Moving(progress)) => {
                 self.bytes = bytes;
@@ -118,31 +145,31 @@ impl Transfer {
                 return Step::Wait;
             }
         }
-        self.next(plan, now)
+        self.next(now)
     }
 
     /// Whether the peer has been told of the transfer and has yet to say that it is ready.
-    pub(super) fn waits_for_ready(&self, plan: DataPlan) -> bool {
+    pub(super) fn waits_for_ready(&self) -> bool {
         let Stage::Joining(join) = &self.stage else { return false };
-        self.needs_ready(plan) && join.told.is_some() && !join.ready
+        self.needs_ready() && join.told.is_some() && !join.ready
     }
 
     /// The peer is ready.
-    pub(super) fn ready(&mut self, plan: DataPlan, now: Instant) -> Step {
+    pub(super) fn ready(&mut self, now: Instant) -> Step {
         if let Stage::Joining(join) = &mut self.stage {
             join.ready = true;
         }
-        self.next(plan, now)
+        self.next(now)
     }
 
     /// What is to be done next; called until it says [`Step::Wait`].
-    pub(super) fn next(&mut self, plan: DataPlan, now: Instant) -> Step {
-        let on_control = plan.listings_on_control && matches!(self.kind, TransferKind::Listing);
-        let needs_ready = self.needs_ready(plan);
+    pub(super) fn next(&mut self, now: Instant) -> Step {
+        let on_control = self.is_on_control();
+        let needs_ready = self.needs_ready();
         let Stage::Joining(join) = &mut self.stage else { return Step::Wait };
-        let Some(size) = join.storage else { return Step::Wait };
+        let Some(opened) = &mut join.storage else { return Step::Wait };
         let first = join.told.is_none();
-        match join.data {
+        match self.leg.state {
             _ if on_control && first => {
                 join.told = Some(now);
                 Step::TellNames
@@ -151,19 +178,28 @@ impl Transfer {
                 self.stage = Stage::Moving(now);
                 Step::MoveToControl
             }
-            DataLeg::None => {
-                join.data = DataLeg::Asked;
+            LegState::None => {
+                self.leg = DataLeg { op: self.op, state: LegState::Asked };
                 Step::ListenData
             }
-            DataLeg::Listening(port) | DataLeg::Connected(port) if first => {
+            LegState::Asked => Step::Wait,
+            LegState::Listening(port) | LegState::Connected(port) if first => {
                 join.told = Some(now);
-                Step::Tell { port, size }
+                tell(port, opened)
             }
-            DataLeg::Connected(_) if join.ready || !needs_ready => {
+            LegState::Target(_) if first => {
+                join.told = Some(now);
+                tell(0, opened)
+            }
+            LegState::Target(to) => {
+                self.leg.state = LegState::Connecting;
+                Step::ConnectData(to)
+            }
+            LegState::Connected(_) if join.ready || !needs_ready => {
                 self.stage = Stage::Moving(now);
-                Step::Move { limit: self.declared() }
+                Step::Move { limit: self.declared(), ascii: self.spec.ascii }
             }
-            DataLeg::Asked | DataLeg::Listening(_) | DataLeg::Connected(_) => Step::Wait,
+            LegState::Listening(_) | LegState::Connecting | LegState::Connected(_) => Step::Wait,
         }
     }
 
@@ -191,24 +227,55 @@ impl Transfer {
     pub(super) fn survives_end_of_input(&self) -> bool {
         match self.stage {
             Stage::Joining(_) => false,
-            Stage::Moving(_) => !matches!(self.kind, TransferKind::Upload { declared: None }),
+            Stage::Moving(_) => !matches!(self.spec.kind, TransferKind::Upload { declared: None }),
             Stage::Committing => true,
         }
+    }
+
+    /// The data connection, when the transfer ends: `Err` when it has been used, or told of, and must go.
+    pub(super) fn unused_leg(&self) -> Result<DataLeg, DataLeg> {
+        match &self.stage {
+            Stage::Joining(Join { told: None, .. }) => Ok(self.leg),
+            _ => Err(self.leg),
+        }
+    }
+
+    pub(super) fn leg_op(&self) -> OperationId {
+        self.leg.op
+    }
+
+    /// The data connection is closed: an upload needs it no more.
+    pub(super) fn close_leg(&mut self) -> OperationId {
+        self.leg.state = LegState::None;
+        self.leg.op
+    }
+
+    pub(super) fn is_upload(&self) -> bool {
+        matches!(self.spec.kind, TransferKind::Upload { .. })
+    }
+
+    /// Whether it is a listing that comes on the control connection.
+    pub(super) fn is_on_control(&self) -> bool {
+        self.spec.plan.listings_on_control && matches!(self.spec.kind, TransferKind::Listing)
+    }
+
+    /// For the reply to STAT.
+    pub(super) fn describe(&self) -> (&'static str, &VPath, u64) {
+        (self.spec.verb, &self.spec.path, self.bytes)
     }
 
     /// What must hold between two inputs, whatever the peer and the shell say.
     pub(super) fn check_invariants(&self) {
         match &self.stage {
             Stage::Joining(join) => {
-                let asked = !matches!(join.data, DataLeg::None);
-                debug_assert!(!asked || join.storage.is_some(), "a data connection for nothing to move");
-                debug_assert!(join.told.is_none() || asked, "the peer was told before there was a port");
+                let asked_for_it = self.leg.op == self.op && self.leg.state != LegState::None;
+                debug_assert!(!asked_for_it || join.storage.is_some(), "a data connection for nothing to move");
                 debug_assert!(!join.ready || join.told.is_some(), "the peer is ready for what it was not told");
                 debug_assert!(self.bytes == 0, "bytes have moved before all has come together");
             }
             Stage::Moving(_) => {}
             Stage::Committing => {
-                debug_assert!(matches!(self.kind, TransferKind::Upload { .. }), "only an upload is committed");
+                debug_assert!(self.is_upload(), "only an upload is committed");
                 debug_assert!(self.declared().is_none_or(|size| size == self.bytes), "a commit of another size");
             }
         }
@@ -217,8 +284,9 @@ impl Transfer {
     /// The line for the log.
     pub(super) fn report(self, result: Result<(), Option<Cause>>, now: Instant) -> TransferReport {
         TransferReport {
-            kind: self.kind,
-            path: self.path,
+            kind: self.spec.kind,
+            verb: self.spec.verb,
+            path: self.spec.path,
             bytes: self.bytes,
             duration: now.saturating_duration_since(self.started),
             result,
@@ -227,7 +295,7 @@ impl Transfer {
 
     fn moved(&mut self, bytes: u64) -> Step {
         self.bytes = bytes;
-        match self.kind {
+        match self.spec.kind {
             TransferKind::Download | TransferKind::Listing => Step::End(Ok(())),
             TransferKind::Upload { declared: Some(size) } if bytes < size => Step::End(Err(Cause::ShortUpload)),
             TransferKind::Upload { .. } => {
@@ -237,14 +305,21 @@ impl Transfer {
         }
     }
 
-    fn needs_ready(&self, plan: DataPlan) -> bool {
-        plan.downloads_wait_for_ready && matches!(self.kind, TransferKind::Download)
+    fn needs_ready(&self) -> bool {
+        self.spec.plan.downloads_wait_for_ready && matches!(self.spec.kind, TransferKind::Download)
     }
 
     fn declared(&self) -> Option<u64> {
-        match self.kind {
+        match self.spec.kind {
             TransferKind::Upload { declared } => declared,
             TransferKind::Download | TransferKind::Listing => None,
         }
+    }
+}
+
+fn tell(port: u16, opened: &mut Opened) -> Step {
+    match opened.name.take() {
+        Some(name) => Step::TellNew { name },
+        None => Step::Tell { port, size: opened.size },
     }
 }

@@ -85,6 +85,8 @@ pub enum Cause {
     TooManyOfUser,
     /// The name is taken.
     Exists,
+    /// Another transfer writes to the file.
+    Busy,
     /// Only an empty directory can be removed.
     NotEmpty,
     /// A restart position beyond the end of the file, or within a line end.
@@ -99,7 +101,7 @@ pub enum Cause {
 
 impl Cause {
     /// All causes.
-    pub const ALL: [Cause; 45] = [
+    pub const ALL: [Cause; 46] = [
         Cause::UnknownCommand,
         Cause::BadSequence,
         Cause::BadArgument,
@@ -140,6 +142,7 @@ impl Cause {
         Cause::LockedOut,
         Cause::TooManyOfUser,
         Cause::Exists,
+        Cause::Busy,
         Cause::NotEmpty,
         Cause::BadRestart,
         Cause::NoDataAgreed,
@@ -190,6 +193,7 @@ impl Cause {
             Cause::LockedOut => "Too Many Failed Logins From Your Address",
             Cause::TooManyOfUser => "Too Many Sessions Of This User",
             Cause::Exists => "Exists Already",
+            Cause::Busy => "File Busy",
             Cause::NotEmpty => "Directory Not Empty",
             Cause::BadRestart => "Restart Position Not Allowed",
             Cause::NoDataAgreed => "Use PASV, EPSV, PORT Or EPRT First",

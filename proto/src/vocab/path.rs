@@ -44,17 +44,28 @@ impl VPath {
     /// # Errors
     /// [`PathError`] says which rule the name breaks.
     pub fn parse(raw: &[u8]) -> Result<VPath, PathError> {
-        if raw.first() == Some(&b'/') {
+        if raw.first() == Some(&b'/') || raw.split(|&byte| byte == b'/').any(|component| component == b"..") {
             return Err(PathError::Escapes);
         }
+        VPath::root().resolve(raw)
+    }
+
+    /// Reads a name as a dialect with a working directory gives it, from this directory: an absolute one begins at the
+    /// root, and `..` goes up as far as the root.
+    ///
+    /// # Errors
+    /// [`PathError`] says which rule the name breaks.
+    pub fn resolve(&self, raw: &[u8]) -> Result<VPath, PathError> {
         if raw.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n')) {
             return Err(PathError::BadByte);
         }
-        let mut bytes = Vec::with_capacity(raw.len());
+        let start: &[u8] = if raw.first() == Some(&b'/') { b"" } else { &self.bytes };
+        let mut bytes = Vec::with_capacity(start.len() + 1 + raw.len());
+        bytes.extend_from_slice(start);
         for component in raw.split(|&byte| byte == b'/') {
             match component {
                 b"" | b"." => continue,
-                b".." => return Err(PathError::Escapes),
+                b".." => bytes.truncate(bytes.iter().rposition(|&byte| byte == b'/').unwrap_or(0)),
                 name if name.len() > limits::NAME_BYTES_MAX => return Err(PathError::TooLong),
                 name => {
                     if !bytes.is_empty() {

@@ -3,7 +3,7 @@
 use super::cause::Cause;
 
 /// An answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
     /// The transfer can begin: connect to `port`.
     Opening {
@@ -12,14 +12,33 @@ pub enum Reply {
         /// Bytes that will come, for a download.
         size: Option<u64>,
     },
+    /// The transfer can begin: what comes is stored under a name that the server has chosen.
+    OpeningNew {
+        /// The name, as it is to be shown.
+        name: Vec<u8>,
+    },
     /// The names of a listing follow, on the control connection.
     NamesFollow,
+    /// Those were all.
+    NamesComplete,
     /// The transfer is whole and, for an upload, in place.
     Complete,
     /// The session ends as asked.
     Goodbye,
     /// No.
-    Refused(Cause),
+    Refused {
+        /// Why.
+        cause: Cause,
+        /// It is a command that stores a file: some dialects number its refusals otherwise.
+        upload: bool,
+    },
+}
+
+impl Reply {
+    /// The refusal of a command that does not store a file.
+    pub fn refused(cause: Cause) -> Reply {
+        Reply::Refused { cause, upload: false }
+    }
 }
 
 /// A reply as a client reads it: the server's own words are kept, for people.

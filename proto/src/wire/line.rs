@@ -52,6 +52,21 @@ impl LineBuffer {
         }
     }
 
+    /// Whether the next line is there, whole and fits.
+    pub fn next_is(&self, wanted: impl Fn(&[u8]) -> bool) -> bool {
+        self.whole_lines().next().is_some_and(wanted)
+    }
+
+    /// Whether one of the whole lines that wait fits.
+    pub fn any_is(&self, wanted: impl Fn(&[u8]) -> bool) -> bool {
+        self.whole_lines().any(wanted)
+    }
+
+    fn whole_lines(&self) -> impl Iterator<Item = &[u8]> {
+        let whole = self.bytes[self.start..].split_inclusive(|&byte| byte == b'\n');
+        whole.filter_map(|line| line.strip_suffix(b"\n")).map(strip_cr)
+    }
+
     /// Bytes that wait.
     pub fn waiting(&self) -> usize {
         self.bytes.len() - self.start

@@ -22,6 +22,7 @@ impl RawSide {
         let (known, missing) = match dialect {
             Dialect::Simple => (&LINES_OF_SIMPLE, b"GET nope".as_slice()),
             Dialect::Updown => (&LINES_OF_UPDOWN, b"DOWNLOAD nope".as_slice()),
+            Dialect::Ftp => unreachable!("it has a world of its own"),
         };
         // Now and then more answers than the server keeps for a peer that does not read.
         if env.chance(5) {

@@ -68,7 +68,7 @@ impl Running {
             Wish::List => (Open::Send(env.disk.list(dialect)), None),
         };
         self.open = Some(open);
-        Some(Event::StorageReady { op, size })
+        Some(Event::StorageReady { op, size, name: None })
     }
 
     pub fn listening(&mut self, policy: DataPortPolicy, wires: &mut Wires, env: &mut Env) -> Option<Event> {

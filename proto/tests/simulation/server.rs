@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use muxftp_proto::server::io::{Effect, Event, OperationId, SessionConfig};
-use muxftp_proto::{Cause, Dialect, ServerSession, limits};
+use muxftp_proto::server::io::{Effect, Ends, Event, OperationId, SessionConfig};
+use muxftp_proto::{Cause, Dialect, Permissions, ServerSession, limits};
 
 use crate::env::Env;
 use crate::link::{Answer, Arrival, Happening, Number, Numbered, Wires};
@@ -31,7 +31,7 @@ impl ServerSide {
     pub fn new(dialect: Dialect, now: Instant) -> ServerSide {
         ServerSide {
             dialect,
-            session: ServerSession::new(dialect, config(), now),
+            session: ServerSession::new(dialect, config(), ends(), now),
             count: 0,
             running: None,
             past: Vec::new(),
@@ -199,14 +199,14 @@ impl ServerSide {
         let may_follow = !self.ended || (matches!(effect, Effect::DropControl) && !self.closed);
         assert!(may_follow, "{effect:?} after the end");
         match effect {
-            Effect::OpenRead { op, path } => self.open(op, Wish::Read(path), wires, env),
+            Effect::OpenRead { op, path, .. } => self.open(op, Wish::Read(path), wires, env),
             Effect::OpenWrite { op, path, .. } => self.open(op, Wish::Write(path), wires, env),
             Effect::OpenList { op, .. } => self.open(op, Wish::List, wires, env),
             Effect::ListenData { op } => {
                 let number = self.of(op).numbered.number;
                 env.sometime(wires.link, Happening::Answer(Answer::Listening(number)));
             }
-            Effect::StartMoving { op, limit } => {
+            Effect::StartMoving { op, limit, .. } => {
                 let running = self.of(op);
                 running.limit = limit;
                 let number = running.numbered.number;
@@ -232,6 +232,7 @@ impl ServerSide {
                 self.past.push(op);
                 self.tell_late(env);
             }
+            Effect::ConnectData { .. } | Effect::Run { .. } | Effect::LogOut => unreachable!("only in `ftp`"),
             Effect::CloseControl { .. } => {
                 self.ended = true;
                 self.closing = true;
@@ -253,7 +254,7 @@ impl ServerSide {
         let op = self.past[env.below(self.past.len())];
         env.saw("late answer");
         let late = [
-            Event::StorageReady { op, size: Some(7) },
+            Event::StorageReady { op, size: Some(7), name: None },
             Event::StorageFailed { op, cause: Cause::DiskError },
             Event::DataListening { op, port: 9 },
             Event::DataFailed { op, cause: Cause::NoDataPort },
@@ -264,7 +265,7 @@ impl ServerSide {
             Event::Committed { op },
         ];
         let before = format!("{:?}", self.session);
-        self.session.handle_event(late[env.below(late.len())], env.now);
+        self.session.handle_event(late[env.below(late.len())].clone(), env.now);
         assert_eq!(format!("{:?}", self.session), before, "a late answer made a difference");
     }
 
@@ -297,11 +298,19 @@ fn is_deaf(wires: &mut Wires, env: &mut Env) -> bool {
 
 fn config() -> SessionConfig {
     SessionConfig {
-        may_read: true,
-        may_write: true,
+        permissions: Permissions::ALL,
         data_connect_timeout: Duration::from_secs(10),
         stall_timeout: Duration::from_secs(60),
         idle_timeout: Duration::from_secs(300),
+        login_timeout: Duration::from_secs(60),
+    }
+}
+
+fn ends() -> Ends {
+    Ends {
+        local: "192.0.2.1:21".parse().expect("an address"),
+        peer: "192.0.2.9:4000".parse().expect("an address"),
+        public: None,
     }
 }
 

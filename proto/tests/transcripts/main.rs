@@ -15,11 +15,15 @@
 #![allow(clippy::unwrap_used, reason = "clippy.toml allows it in test functions, but not in their helpers")]
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use muxftp_proto::server::io::{Effect, Event, OperationId, SessionConfig};
-use muxftp_proto::{Cause, Dialect, ServerSession};
+use muxftp_proto::representation::entry::{Entry, EntryKind};
+use muxftp_proto::server::io::{
+    Effect, Ends, Event, ListForm, OperationId, Part, SessionConfig, StoreMode, Task, TaskAnswer,
+};
+use muxftp_proto::{Cause, Dialect, Permissions, ServerSession, VPath};
 
 #[test]
 fn transcripts_are_played_to_the_letter() {
@@ -52,8 +56,10 @@ enum Pieces {
 struct Player {
     session: ServerSession,
     now: Instant,
-    /// The transfer that was last asked for.
+    /// The transfer or task that was last asked for.
     op: Option<OperationId>,
+    /// The data connection that was last asked for.
+    data: Option<OperationId>,
     line_end: &'static str,
     pieces: Pieces,
     /// What the session has said and wanted since the last input.
@@ -64,15 +70,22 @@ impl Player {
     fn new(dialect: Dialect, text: &str, line_end: &'static str, pieces: Pieces) -> Player {
         let guest = !text.lines().any(|line| line == "# guest: read-only");
         let config = SessionConfig {
-            may_read: true,
-            may_write: guest,
+            permissions: if guest { Permissions::ALL } else { Permissions::READ_ONLY },
             data_connect_timeout: Duration::from_secs(10),
             stall_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(300),
+            login_timeout: Duration::from_secs(60),
+        };
+        let ends = Ends {
+            local: if text.contains("# over IPv6") { "[2001:db8::1]:21" } else { "192.0.2.1:21" }.parse().unwrap(),
+            peer: if text.contains("# over IPv6") { "[2001:db8::9]:4000" } else { "192.0.2.9:4000" }.parse().unwrap(),
+            public: text.contains("# public address").then_some(Ipv4Addr::new(203, 0, 113, 7)),
         };
         let now = Instant::now();
-        let session = ServerSession::new(dialect, config, now);
-        Player { session, now, op: None, line_end, pieces, output: Vec::new() }
+        let session = ServerSession::new(dialect, config, ends, now);
+        let mut player = Player { session, now, op: None, data: None, line_end, pieces, output: Vec::new() };
+        player.settle();
+        player
     }
 
     /// Gives each input and holds what follows against the lines that follow.
@@ -139,18 +152,31 @@ impl Player {
     }
 
     fn event(&self, answer: &str) -> Event {
-        let op = self.op.expect("an answer has a question");
+        let op = self.op.unwrap_or_default();
+        let data = self.data.unwrap_or_default();
+        let done = |answer| Event::TaskDone { op, result: Ok(answer) };
         let (word, rest) = answer.split_once(' ').unwrap_or((answer, ""));
-        let number = || rest.parse().unwrap();
+        let number = || rest.parse::<u64>().unwrap();
         match word {
-            "ready" => Event::StorageReady { op, size: rest.parse().ok() },
-            "listening" => Event::DataListening { op, port: rest.parse().unwrap() },
-            "connected" => Event::DataConnected { op },
+            "ready" if rest.starts_with("as ") => {
+                Event::StorageReady { op, size: None, name: Some(rest[3..].as_bytes().to_vec()) }
+            }
+            "ready" => Event::StorageReady { op, size: rest.parse().ok(), name: None },
+            "listening" => Event::DataListening { op: data, port: rest.parse().unwrap() },
+            "connected" => Event::DataConnected { op: data },
             "progress" => Event::Progress { op, bytes: number() },
             "moved" => Event::Moved { op, bytes: number() },
             "committed" => Event::Committed { op },
             "no-storage" => Event::StorageFailed { op, cause: cause(rest) },
-            "no-data" => Event::DataFailed { op, cause: cause(rest) },
+            "no-data" => Event::DataFailed { op: data, cause: cause(rest) },
+            "done" => done(TaskAnswer::Done),
+            "number" => done(TaskAnswer::Number(number())),
+            "welcome" if rest == "read-only" => done(TaskAnswer::LoggedIn(Permissions::READ_ONLY)),
+            "welcome" => done(TaskAnswer::LoggedIn(Permissions::ALL)),
+            "directory" => done(TaskAnswer::Entry(entry(EntryKind::Directory, 0))),
+            "file" => done(TaskAnswer::Entry(entry(EntryKind::File, number()))),
+            "digest" => done(TaskAnswer::Digest { digest: vec![0xCB, 0xF4, 0x39, 0x26], range: (0, 8) }),
+            "no" => Event::TaskDone { op, result: Err(cause(rest)) },
             "broken" => {
                 let (bytes, why) = rest.split_once(' ').unwrap();
                 Event::MoveFailed { op, bytes: bytes.parse().unwrap(), cause: cause(why) }
@@ -177,22 +203,52 @@ impl Player {
 
     fn describe(&mut self, effect: Effect) -> String {
         match effect {
-            Effect::OpenRead { op, path } => {
+            Effect::OpenRead { op, path, part: Part { from, until, ascii } } => {
                 self.op = Some(op);
-                format!("open {path} to read")
+                let until = until.map_or(String::new(), |until| format!(" until {until}"));
+                let from = if from > 0 { format!(" from {from}") } else { String::new() };
+                format!("open {path} to read{from}{until}{}", if ascii { ", ascii" } else { "" })
             }
-            Effect::OpenWrite { op, path, size } => {
+            Effect::OpenWrite { op, path, size, mode } => {
                 self.op = Some(op);
                 let size = size.map_or("unknown size".to_owned(), |size| format!("{size} bytes"));
-                format!("open {path} to write, {size}")
+                let how = match mode {
+                    StoreMode::Replace => String::new(),
+                    StoreMode::Append => ", append".to_owned(),
+                    StoreMode::New => ", new name".to_owned(),
+                    StoreMode::Restart { from, ascii } => {
+                        format!(", from {from}{}", if ascii { ", ascii" } else { "" })
+                    }
+                };
+                format!("open {} to write, {size}{how}", shown(&path))
             }
-            Effect::OpenList { op, path } => {
+            Effect::OpenList { op, path, listing } => {
                 self.op = Some(op);
-                format!("open {} to list", if path.is_root() { "/".to_owned() } else { path.to_string() })
+                let form = match listing.form {
+                    ListForm::Plain => String::new(),
+                    ListForm::Names(argument) => format!(", names of `{}`", String::from_utf8(argument).unwrap()),
+                    ListForm::Long => ", long".to_owned(),
+                    ListForm::Facts { .. } => ", facts".to_owned(),
+                };
+                format!("open {} to list{form}{}", shown(&path), if listing.glob { ", glob" } else { "" })
             }
-            Effect::ListenData { .. } => "listen".to_owned(),
-            Effect::StartMoving { limit: None, .. } => "move".to_owned(),
-            Effect::StartMoving { limit: Some(limit), .. } => format!("move {limit}"),
+            Effect::Run { op, task } => {
+                self.op = Some(op);
+                format!("run {}", task_line(&task))
+            }
+            Effect::LogOut => "log out".to_owned(),
+            Effect::ListenData { op } => {
+                self.data = Some(op);
+                "listen".to_owned()
+            }
+            Effect::ConnectData { op, to } => {
+                self.data = Some(op);
+                format!("connect to {to}")
+            }
+            Effect::StartMoving { limit, ascii, .. } => {
+                let limit = limit.map_or(String::new(), |limit| format!(" {limit}"));
+                format!("move{limit}{}", if ascii { ", ascii" } else { "" })
+            }
             Effect::MoveToControl { .. } => "move to control".to_owned(),
             Effect::CloseData { .. } => "close data".to_owned(),
             Effect::Commit { .. } => "commit".to_owned(),
@@ -208,6 +264,35 @@ impl Player {
             Effect::DropControl => "drop control".to_owned(),
         }
     }
+}
+
+fn shown(path: &VPath) -> String {
+    if path.is_root() { "/".to_owned() } else { path.to_string() }
+}
+
+fn task_line(task: &Task) -> String {
+    match task {
+        Task::LogIn { name, password } => {
+            format!("log in {} with `{}`", String::from_utf8_lossy(name), String::from_utf8_lossy(&password.0))
+        }
+        Task::Examine(path) => format!("examine {}", shown(path)),
+        Task::AsciiSize(path) => format!("ascii size of {path}"),
+        Task::MakeDirectory(path) => format!("mkdir {path}"),
+        Task::RemoveDirectory(path) => format!("rmdir {path}"),
+        Task::RemoveFile(path) => format!("remove {path}"),
+        Task::Rename { from, to } => format!("rename {from} to {to}"),
+        Task::SetMode(path, mode) => format!("chmod {mode:o} {path}"),
+        Task::SetModified(path, time) => format!("set time of {path} to {time}"),
+        Task::Hash { path, algorithm, range: None } => format!("hash {path} by {}", algorithm.word()),
+        Task::Hash { path, algorithm, range: Some((first, last)) } => {
+            format!("hash {path} {first}-{last} by {}", algorithm.word())
+        }
+        Task::Available => "available".to_owned(),
+    }
+}
+
+fn entry(kind: EntryKind<'static>, size: u64) -> Entry<'static> {
+    Entry { name: b"", kind, size, modified: 1_795_239_991, mode: 0o644, links: 1, unique: (1, 2) }
 }
 
 fn unescape(said: &str) -> Vec<u8> {
@@ -236,6 +321,13 @@ fn cause(name: &str) -> Cause {
         "NoDataPort" => Cause::NoDataPort,
         "DataLost" => Cause::DataLost,
         "DiskError" => Cause::DiskError,
+        "LoginFailed" => Cause::LoginFailed,
+        "LockedOut" => Cause::LockedOut,
+        "Exists" => Cause::Exists,
+        "NotEmpty" => Cause::NotEmpty,
+        "DataRefused" => Cause::DataRefused,
+        "QuotaExceeded" => Cause::QuotaExceeded,
+        "IsDirectory" => Cause::IsDirectory,
         other => panic!("add `{other}` here"),
     }
 }

@@ -1,0 +1,19 @@
+//! The dialect `ftp`: RFC 959 and its extensions.
+//!
+//! Its verbs are a table ([`verbs`]), its replies stand in [`reply`]; what stands between them is the session's affair.
+
+pub(crate) mod address;
+pub(crate) mod reply;
+pub(crate) mod telnet;
+pub mod verbs;
+
+use crate::server::io::TransferKind;
+
+/// The verb of a transfer.
+pub(super) fn verb(kind: TransferKind) -> &'static str {
+    match kind {
+        TransferKind::Download => "RETR",
+        TransferKind::Upload { .. } => "STOR",
+        TransferKind::Listing => "LIST",
+    }
+}

@@ -1,0 +1,8 @@
+//! How files and directories look on a data connection of `ftp`: text, lines of listings, facts, times, patterns of names.
+//!
+//! Knows no command and no session.
+
+pub mod ascii;
+pub mod entry;
+pub mod glob;
+pub mod time;

@@ -1,0 +1,260 @@
+//! What every server session has, whatever its dialect: phase, effects, replies, the running transfer, the timers.
+//!
+//! It must not know commands: those are the affair of [`super::words`] and [`super::ftp`], which drive it.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::dialect::Dialect;
+use crate::limits;
+use crate::vocab::cause::Cause;
+use crate::vocab::reply::Reply;
+use crate::wire::outbox::Outbox;
+
+use super::data::{DataLeg, LegState};
+use super::io::{Deadline, Effect, Event, OperationId, SessionConfig, Task};
+use super::transfer::{Step, Transfer, TransferSpec};
+
+/// The part of a session that knows no commands.
+#[derive(Debug)]
+pub(super) struct Core {
+    pub(super) dialect: Dialect,
+    pub(super) config: SessionConfig,
+    pub(super) outbox: Outbox,
+    effects: VecDeque<Effect>,
+    pub(super) phase: Phase,
+    /// The data connection that was agreed on for the next transfer.
+    pub(super) agreed: DataLeg,
+    last_op: OperationId,
+    pub(super) last_activity: Instant,
+    /// When a session that is not logged in ends.
+    pub(super) login_deadline: Deadline,
+    pub(super) bad_commands: u32,
+    /// The peer sends nothing more.
+    pub(super) input_ended: bool,
+    /// No further command is taken: the server is ending.
+    pub(super) draining: bool,
+}
+
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// For the next command.
+    Ready,
+    Transferring(Transfer),
+    /// A task runs, or a data port is being had, of this number.
+    Asking(OperationId),
+    /// The last reply is on its way, since then.
+    Closing(Instant),
+    Closed,
+}
+
+impl Core {
+    pub(super) fn new(dialect: Dialect, config: SessionConfig, now: Instant) -> Core {
+        Core {
+            dialect,
+            config,
+            outbox: Outbox::default(),
+            effects: VecDeque::new(),
+            phase: Phase::Ready,
+            agreed: DataLeg::default(),
+            last_op: OperationId::default(),
+            last_activity: now,
+            login_deadline: None,
+            bad_commands: 0,
+            input_ended: false,
+            draining: false,
+        }
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Closing(_) | Phase::Closed)
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        matches!(self.phase, Phase::Ready)
+    }
+
+    pub(super) fn transfer(&mut self) -> Option<&mut Transfer> {
+        match &mut self.phase {
+            Phase::Transferring(transfer) => Some(transfer),
+            _ => None,
+        }
+    }
+
+    pub(super) fn next_op(&mut self) -> OperationId {
+        self.last_op = OperationId(self.last_op.0.wrapping_add(1));
+        self.last_op
+    }
+
+    pub(super) fn effect(&mut self, effect: Effect) {
+        self.effects.push_back(effect);
+    }
+
+    pub(super) fn poll_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    pub(super) fn reply(&mut self, reply: &Reply) {
+        self.dialect.print_reply(reply, self.outbox.buffer());
+    }
+
+    pub(super) fn refuse(&mut self, cause: Cause) {
+        self.reply(&Reply::refused(cause));
+    }
+
+    /// Counts a line that was no command, and ends a session of nothing else.
+    pub(super) fn refuse_line(&mut self, cause: Cause, now: Instant) {
+        self.bad_commands += 1;
+        self.refuse(cause);
+        if self.bad_commands > limits::BAD_COMMANDS_MAX {
+            self.close(Some(Cause::TooManyErrors), now);
+        }
+    }
+
+    /// Has something done; its answer ends the phase.
+    pub(super) fn ask(&mut self, task: Task) {
+        let op = self.next_op();
+        self.phase = Phase::Asking(op);
+        self.effect(Effect::Run { op, task });
+    }
+
+    /// Begins a transfer over the data connection that was agreed on, if one was. `open` makes the effect that opens its
+    /// storage.
+    pub(super) fn begin(&mut self, spec: TransferSpec, open: impl FnOnce(OperationId) -> Effect, now: Instant) {
+        let op = self.next_op();
+        let effect = open(op);
+        self.effect(effect);
+        let leg = std::mem::take(&mut self.agreed);
+        self.phase = Phase::Transferring(Transfer::new(op, spec, leg, now));
+    }
+
+    /// Gives up what was agreed on.
+    pub(super) fn disagree(&mut self) {
+        let leg = std::mem::take(&mut self.agreed);
+        if leg.is_held() {
+            self.effect(Effect::CloseData { op: leg.op });
+        }
+    }
+
+    /// An event of the running transfer, or of the data connection that waits for one. What comes late is dropped.
+    pub(super) fn handle_event(&mut self, event: Event, now: Instant) {
+        if let Phase::Transferring(transfer) = &mut self.phase
+            && transfer.concerns(&event)
+        {
+            let step = transfer.handle(event, now);
+            return self.carry_out(step, now);
+        }
+        if self.agreed.state != LegState::None && event.op() == self.agreed.op {
+            self.agreed.handle(&event);
+            if self.agreed.state == LegState::None {
+                self.effect(Effect::CloseData { op: event.op() });
+            }
+        }
+    }
+
+    /// Does what the transfer says, until it waits or ends.
+    pub(super) fn carry_out(&mut self, mut step: Step, now: Instant) {
+        while let Phase::Transferring(transfer) = &mut self.phase {
+            let op = transfer.op;
+            match step {
+                Step::Wait => return,
+                Step::ListenData => self.effect(Effect::ListenData { op }),
+                Step::ConnectData(to) => {
+                    let op = transfer.leg_op();
+                    self.effect(Effect::ConnectData { op, to });
+                }
+                Step::Tell { port, size } => self.reply(&Reply::Opening { port, size }),
+                Step::TellNew { name } => self.reply(&Reply::OpeningNew { name }),
+                Step::TellNames => self.reply(&Reply::NamesFollow),
+                Step::Move { limit, ascii } => self.effect(Effect::StartMoving { op, limit, ascii }),
+                Step::MoveToControl => self.effect(Effect::MoveToControl { op }),
+                Step::Commit => {
+                    let leg = transfer.close_leg();
+                    self.effect(Effect::CloseData { op: leg });
+                    self.effect(Effect::Commit { op });
+                }
+                Step::End(result) => return self.end_transfer(result, now),
+            }
+            let Phase::Transferring(transfer) = &mut self.phase else { return };
+            step = transfer.next(now);
+        }
+    }
+
+    /// Ends the running transfer with its final reply.
+    pub(super) fn end_transfer(&mut self, result: Result<(), Cause>, now: Instant) {
+        let Phase::Transferring(transfer) = std::mem::replace(&mut self.phase, Phase::Ready) else { return };
+        let (upload, on_control) = (transfer.is_upload(), transfer.is_on_control());
+        // What was agreed on before a command that came to nothing holds for the next one.
+        match transfer.unused_leg() {
+            Ok(leg) if leg.op != transfer.op => self.agreed = leg,
+            Ok(leg) | Err(leg) if leg.is_held() => self.effect(Effect::CloseData { op: leg.op }),
+            _ => {}
+        }
+        self.release(transfer, result.map_err(Some), now);
+        self.reply(&match result {
+            Ok(()) if on_control => Reply::NamesComplete,
+            Ok(()) => Reply::Complete,
+            Err(cause) => Reply::Refused { cause, upload },
+        });
+        self.last_activity = now;
+    }
+
+    /// Nobody is there any more to be told.
+    pub(super) fn lose(&mut self, now: Instant) {
+        if let Phase::Transferring(transfer) = std::mem::replace(&mut self.phase, Phase::Closed) {
+            if let Ok(leg) | Err(leg) = transfer.unused_leg()
+                && leg.is_held()
+            {
+                self.effect(Effect::CloseData { op: leg.op });
+            }
+            self.release(transfer, Err(None), now);
+        }
+        self.disagree();
+        self.effect(Effect::DropControl);
+    }
+
+    /// Says why, when it is not the peer's wish, and closes after the last reply.
+    pub(super) fn close(&mut self, cause: Option<Cause>, now: Instant) {
+        if let Some(cause) = cause {
+            self.refuse(cause);
+        }
+        self.disagree();
+        self.phase = Phase::Closing(now);
+        self.effect(Effect::CloseControl { cause });
+    }
+
+    pub(super) fn next_timeout(&self) -> Deadline {
+        match &self.phase {
+            Phase::Ready => {
+                let idle = self.last_activity + self.config.idle_timeout;
+                Some(self.login_deadline.map_or(idle, |login| idle.min(login)))
+            }
+            Phase::Transferring(transfer) => transfer.deadline(&self.config),
+            // The shell answers, sooner or later.
+            Phase::Asking(_) => None,
+            Phase::Closing(since) => Some(*since + LINGER),
+            Phase::Closed => None,
+        }
+    }
+
+    /// The time of [`Core::next_timeout`] has come.
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        match &self.phase {
+            Phase::Ready => self.close(Some(Cause::IdleTimeout), now),
+            Phase::Transferring(transfer) => {
+                let cause = transfer.timeout_cause();
+                self.carry_out(Step::End(Err(cause)), now);
+            }
+            Phase::Closing(_) => self.lose(now),
+            Phase::Asking(_) | Phase::Closed => {}
+        }
+    }
+
+    fn release(&mut self, transfer: Transfer, result: Result<(), Option<Cause>>, now: Instant) {
+        let op = transfer.op;
+        self.effect(Effect::Release { op, report: transfer.report(result, now) });
+    }
+}
+
+/// How long the last reply may take to leave.
+const LINGER: Duration = Duration::from_secs(5);
