@@ -34,8 +34,9 @@ impl Target {
         let Some((word, rest)) = text.split_once("://") else {
             return Err(format!("`{shown}` is not a URL: write DIALECT://HOST:PORT/NAME, such as {EXAMPLE}"));
         };
-        let dialect = word.parse().map_err(|_| {
-            let known: Vec<_> = Dialect::ALL.iter().map(|dialect| dialect.word()).collect();
+        let spoken = word.parse().ok().filter(|dialect: &Dialect| dialect.is_of_clients());
+        let dialect = spoken.ok_or_else(|| {
+            let known: Vec<_> = Dialect::OF_CLIENTS.iter().map(|dialect| dialect.word()).collect();
             format!("`{shown}`: this client does not speak `{}`, only: {}", Escaped(word.as_bytes()), known.join(", "))
         })?;
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
@@ -93,6 +94,7 @@ fn default_port(dialect: Dialect) -> u16 {
     match dialect {
         Dialect::Simple => 2021,
         Dialect::Updown => 5001,
+        Dialect::Ftp => 2121,
     }
 }
 

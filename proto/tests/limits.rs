@@ -19,7 +19,7 @@ fn session_of(dialect: Dialect) -> (ServerSession, Instant) {
         idle_timeout: hour,
         login_timeout: hour,
     };
-    let address = "127.0.0.1:2121".parse().unwrap();
+    let address = "127.0.0.1:2121".parse().expect("an address");
     let ends = Ends { local: address, peer: address, public: None };
     (ServerSession::new(dialect, config, ends, now), now)
 }

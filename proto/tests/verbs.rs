@@ -25,7 +25,7 @@ impl Situation {
             idle_timeout: hour,
             login_timeout: hour,
         };
-        let address = "127.0.0.1:5000".parse().unwrap();
+        let address = "127.0.0.1:5000".parse().expect("an address");
         let ends = Ends { local: address, peer: address, public: None };
         let now = Instant::now();
         let mut session = ServerSession::new(Dialect::Ftp, config, ends, now);
@@ -42,7 +42,7 @@ impl Situation {
         session.outbox().consume(said);
         session.handle_input(format!("{line}\r\n").as_bytes(), now);
         let effects = drain(&mut session);
-        (String::from_utf8(session.outbox().pending().to_vec()).unwrap(), effects)
+        (String::from_utf8_lossy(session.outbox().pending()).into_owned(), effects)
     }
 }
 

@@ -4,14 +4,16 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
+use muxftp_proto::Permissions;
 use tracing::level_filters::LevelFilter;
 
-use crate::config::{GuestAccess, ListenSpec, LogFormat, PortRange, Words};
+use crate::config::{GuestAccess, ListenSpec, LogFormat, PortRange, PublicAddress, Words, parse_size};
+use crate::users::AddressRange;
 
 /// A single-threaded FTP server for a small machine
 ///
 /// Without arguments it serves ./server_files (made if missing) to clients on this machine: at 127.0.0.1, in the dialect
-/// `simple` at port 2021, in `updown` at 5001.
+/// `simple` at port 2021, in `ftp` at 2121, in `updown` at 5001.
 #[derive(Debug, Parser)]
 #[command(name = "muxftpd", version, after_long_help = AFTER_HELP, after_help = "More with --help.")]
 pub struct Cli {
@@ -24,10 +26,68 @@ pub struct Cli {
 }
 
 /// What `muxftpd` can do besides serving.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum Command {
     /// Check the configuration, print it resolved (as a configuration file), and exit
     CheckConfig,
+    /// Add, change, list and remove the users of `ftp`; a running server sees it at the next log-in
+    #[command(subcommand)]
+    User(UserCommand),
+}
+
+/// What is done with the users' file (`--users`, or `users` in the configuration file, or ./muxftpd-users.toml).
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum UserCommand {
+    /// Add a user, confined to the directory given with --root (made at the first log-in if missing); the password is
+    /// asked for on the terminal, or read from standard input
+    Add(Box<UserAdd>),
+    /// Give a user another password
+    Passwd {
+        /// Who
+        name: String,
+    },
+    /// Show all users and their bounds
+    List,
+    /// Remove a user; the files stay
+    Remove {
+        /// Who
+        name: String,
+    },
+}
+
+/// A new user.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct UserAdd {
+    /// Who
+    pub name: String,
+
+    /// What the user may do, with commas between: read, write, append, delete, rename, mkdir, list; or read-only
+    #[arg(long, value_name = "LIST", default_value = "all", value_parser = parse_permissions)]
+    pub permissions: Permissions,
+
+    /// Bytes of all files together, such as 10GiB
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub quota_bytes: Option<u64>,
+
+    /// Files
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub quota_files: Option<u32>,
+
+    /// Bytes per second to the server, in all sessions together
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub rate_up: Option<u64>,
+
+    /// Bytes per second from the server, in all sessions together
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub rate_down: Option<u64>,
+
+    /// Sessions at once
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub sessions: Option<u32>,
+
+    /// Addresses from which the user may log in, such as 192.0.2.0/24; may be given several times [default: all]
+    #[arg(long, value_name = "RANGE", value_parser = str::parse::<AddressRange>)]
+    pub from: Vec<AddressRange>,
 }
 
 /// The settings that the command line can make; each wins over the file. `None` and empty mean "not given".
@@ -41,7 +101,8 @@ pub struct Flags {
     #[arg(long, value_name = "ADDR", global = true)]
     pub host: Option<String>,
 
-    /// Listen for `simple` only, at this port [default: simple at 2021, updown at 5001]; 0 lets the system choose
+    /// Listen for `simple` only, at this port [default: simple at 2021, ftp at 2121, updown at 5001]; 0 lets the system
+    /// choose
     #[arg(long, value_name = "PORT", global = true)]
     pub port: Option<u16>,
 
@@ -57,6 +118,14 @@ pub struct Flags {
     /// What clients may do; must be stated when a listener is not on a loopback address [default: read-write]
     #[arg(long, value_name = "ACCESS", global = true, value_parser = words::<GuestAccess>())]
     pub guest: Option<GuestAccess>,
+
+    /// The users of `ftp`, in a file that `muxftpd user add` writes
+    #[arg(long, value_name = "FILE", global = true)]
+    pub users: Option<PathBuf>,
+
+    /// The address that PASV tells: an IPv4 address, a name, or `auto` to ask the cloud's metadata service [default: own]
+    #[arg(long, value_name = "ADDR", global = true, value_parser = str::parse::<PublicAddress>)]
+    pub public_address: Option<PublicAddress>,
 
     /// Ports of data connections; the firewall must let them in [default: 20000-21000]
     #[arg(long, value_name = "FIRST-LAST", global = true, value_parser = str::parse::<PortRange>)]
@@ -75,6 +144,12 @@ pub struct Flags {
     pub log_format: Option<LogFormat>,
 }
 
+/// `all`, `read-only`, or rights with commas between.
+fn parse_permissions(text: &str) -> Result<Permissions, String> {
+    let words: Vec<&str> = text.split(',').map(str::trim).collect();
+    crate::users::parse_permissions(&words)
+}
+
 /// A parser of one of the words of `T`, listed in the help.
 fn words<T: Words + Send + Sync>() -> impl TypedValueParser<Value = T> {
     PossibleValuesParser::new(T::WORDS.iter().map(|(word, _)| *word)).try_map(|word| T::parse(&word))
@@ -83,11 +158,15 @@ fn words<T: Words + Send + Sync>() -> impl TypedValueParser<Value = T> {
 const AFTER_HELP: &str = "\
 Examples:
   muxftpd
-      Serve ./server_files to this machine, on ports 2021 (simple) and 5001 (updown).
+      Serve ./server_files to this machine, on ports 2021 (simple), 2121 (ftp)
+      and 5001 (updown).
   muxftpd --host 0.0.0.0 --guest read-only --root /srv/public
       Let everybody who reaches the machine read /srv/public.
   muxftpd --listen simple://0.0.0.0:21 --listen 'simple://[::1]:2021' --guest read-write
       Two listeners. The first needs the right to a port below 1024.
+  muxftpd user add alice --root /srv/alice --users users.toml
+  muxftpd --listen ftp://0.0.0.0:21 --users users.toml --guest off
+      An FTP server for alice alone.
   muxftpd check-config --config muxftpd.toml
       Show what the file and the flags come to.
 

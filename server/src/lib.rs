@@ -4,13 +4,16 @@
 
 pub mod args;
 pub mod config;
+mod failures;
 pub mod log;
 mod ports;
 pub mod process;
+mod public_address;
 mod running;
 mod shell;
 pub mod start;
 pub mod storage;
+pub mod users;
 
 pub use config::{Config, PortRange};
 pub use running::Running;

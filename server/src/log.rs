@@ -81,6 +81,20 @@ pub fn session_closed(session: &Session, transfers: u64, duration: Duration, why
     info!(session = number, %peer, %dialect, transfers, duration_us = micros(duration), result = why, "session closed");
 }
 
+/// Somebody has logged in, or not.
+pub fn login(session: &Session, name: &[u8], result: Result<(), Cause>) {
+    let (number, peer) = (session.number, session.peer);
+    match result {
+        Ok(()) => info!(session = number, %peer, user = %Escaped(name), "logged in"),
+        Err(cause) => warn!(session = number, %peer, user = %Escaped(name), result = ?cause, "log-in failed"),
+    }
+}
+
+/// The directory of a user cannot be served.
+pub fn root_unusable(user: &str, root: &std::path::Path, error: &io::Error) {
+    warn!(user, root = %root.display(), %error, "the user's directory cannot be served");
+}
+
 /// A transfer is over, whether or not it succeeded.
 pub fn transfer(session: &Session, transfer: &Transfer<'_>) {
     let Transfer { verb, path, bytes, duration, result } = *transfer;

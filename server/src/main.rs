@@ -7,7 +7,7 @@ use clap::Parser;
 use muxftp_server::args::{Cli, Command};
 use muxftp_server::config::{self, Config};
 use muxftp_server::start::{Exit, StartError};
-use muxftp_server::{Server, log};
+use muxftp_server::{Server, log, users};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -18,8 +18,18 @@ fn main() -> ExitCode {
             return Exit::Usage.into();
         }
     };
-    match cli.command {
+    match &cli.command {
         Some(Command::CheckConfig) => check_config(&config),
+        Some(Command::User(command)) => {
+            let path = config.users.clone().unwrap_or_else(users::command::default_file);
+            match users::command::run(command, cli.flags.root.as_deref(), &path) {
+                Ok(()) => Exit::Ended,
+                Err(message) => {
+                    eprintln!("error: {message}");
+                    Exit::Failed
+                }
+            }
+        }
         None => serve(&config).unwrap_or_else(|error| {
             eprintln!("error: {error}");
             Exit::CannotStart

@@ -6,13 +6,15 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use rustix::io::Errno;
 use tracing::{info, warn};
 
-use crate::config::{Config, Listen};
+use crate::config::{Config, ConfigErrors, Listen};
 use crate::process;
 use crate::storage::{Leftovers, Root};
+use crate::users::UserStore;
 
 /// How the process ends. The numbers are documented in `muxftpd --help`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,8 +41,8 @@ pub fn prepare(config: &mut Config) -> Result<Root, StartError> {
     }
     process::survive_file_size_limit()
         .map_err(|error| StartError::System { what: "set a handler for SIGXFSZ", error })?;
-    let root = Root::open(&config.root, config.durability)
-        .map_err(|error| StartError::Root { path: config.root.clone(), error })?;
+    let path = config.guest.root.as_ref().unwrap_or(&config.root);
+    let root = Root::open(path, config.durability).map_err(|error| StartError::Root { path: path.clone(), error })?;
     match root.leftovers() {
         Leftovers::Swept { removed: 0, failed: 0 } => {}
         Leftovers::Swept { removed, failed: 0 } => info!("{removed} unfinished uploads of an earlier run were removed"),
@@ -50,6 +52,15 @@ pub fn prepare(config: &mut Config) -> Result<Root, StartError> {
         Leftovers::NotSwept => info!("another server has this root: unfinished uploads are left alone"),
     }
     Ok(root)
+}
+
+/// Reads the users, if there are any.
+///
+/// # Errors
+/// Their file is wrong: a server does not start without users that it was told of.
+pub(crate) fn users(config: &Config) -> Result<Option<Arc<UserStore>>, StartError> {
+    let Some(path) = &config.users else { return Ok(None) };
+    UserStore::open(path.clone()).map(|store| Some(Arc::new(store))).map_err(StartError::Users)
 }
 
 impl From<Exit> for ExitCode {
@@ -82,6 +93,8 @@ pub enum StartError {
         /// Why.
         error: io::Error,
     },
+    /// The users' file is wrong.
+    Users(ConfigErrors),
     /// Something else that the system refused.
     System {
         /// What was tried, such as "set up signals".
@@ -105,6 +118,7 @@ impl fmt::Display for StartError {
             StartError::Root { path, error } => {
                 write!(f, "cannot serve `{}`: {error}; choose another directory with --root", path.display())
             }
+            StartError::Users(errors) => write!(f, "{errors}"),
             StartError::System { what, error } => write!(f, "cannot {what}: {error}"),
         }
     }

@@ -41,5 +41,5 @@ fn the_ec2_file_opens_the_well_known_port_with_a_stated_guest() {
     let listen: Vec<String> = config.listen.iter().map(ToString::to_string).collect();
     assert_eq!(listen, ["simple://0.0.0.0:21"]);
     assert_eq!(config.data_ports.to_string(), "20000-21000");
-    assert_eq!(config.guest, GuestAccess::ReadWrite);
+    assert_eq!(config.guest.access, GuestAccess::ReadWrite);
 }

@@ -125,8 +125,9 @@ fn address(value: &Value) -> Result<String, String> {
 
 fn dialect(value: &Value) -> Result<Dialect, String> {
     let text = string(value)?;
-    let known = || Dialect::ALL.iter().map(|dialect| dialect.word());
-    text.parse().map_err(|_| document::no_such("dialect", &text, known))
+    let known = || Dialect::OF_CLIENTS.iter().map(|dialect| dialect.word());
+    let spoken = text.parse().ok().filter(|dialect: &Dialect| dialect.is_of_clients());
+    spoken.ok_or_else(|| document::no_such("dialect", &text, known))
 }
 
 /// A directory on the server, from its root.

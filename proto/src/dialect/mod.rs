@@ -82,6 +82,11 @@ impl Dialect {
     /// Those that [`crate::ClientSession`] speaks.
     pub const OF_CLIENTS: [Dialect; 2] = [Dialect::Simple, Dialect::Updown];
 
+    /// Whether [`crate::ClientSession`] speaks it.
+    pub fn is_of_clients(self) -> bool {
+        Dialect::OF_CLIENTS.contains(&self)
+    }
+
     /// The word used in URLs, configuration and scenarios.
     pub fn word(self) -> &'static str {
         match self {

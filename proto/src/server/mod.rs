@@ -34,7 +34,7 @@ use crate::wire::outbox::Outbox;
 
 use core::{Core, Phase};
 use ftp::Ftp;
-use io::{Deadline, Effect, Ends, Event, SessionConfig};
+use io::{Deadline, Effect, Ends, Event, OperationId, SessionConfig};
 use words::Words;
 
 /// The state of one control connection.
@@ -155,6 +155,15 @@ impl ServerSession {
     /// Whether no transfer is running.
     pub fn is_idle(&self) -> bool {
         !matches!(self.core.phase, Phase::Transferring(_))
+    }
+
+    /// Whether an answer to this transfer or task is still waited for.
+    pub fn awaits(&self, op: OperationId) -> bool {
+        match &self.core.phase {
+            Phase::Transferring(transfer) => transfer.op == op,
+            Phase::Asking(asked) => *asked == op,
+            Phase::Ready | Phase::Closing(_) | Phase::Closed => false,
+        }
     }
 
     /// Takes up what waits, after each input.

@@ -159,7 +159,7 @@ impl Player {
         let number = || rest.parse::<u64>().unwrap();
         match word {
             "ready" if rest.starts_with("as ") => {
-                Event::StorageReady { op, size: None, name: Some(rest[3..].as_bytes().to_vec()) }
+                Event::StorageReady { op, size: None, name: Some(rest.as_bytes()[3..].to_vec()) }
             }
             "ready" => Event::StorageReady { op, size: rest.parse().ok(), name: None },
             "listening" => Event::DataListening { op: data, port: rest.parse().unwrap() },

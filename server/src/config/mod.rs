@@ -5,6 +5,7 @@
 
 mod file;
 mod problem;
+pub(crate) mod reader;
 mod resolve;
 mod show;
 mod value;
@@ -20,7 +21,8 @@ pub use crate::storage::Durability;
 pub use problem::{ConfigErrors, Problem};
 pub use resolve::load;
 pub(crate) use value::Words;
-pub use value::{GuestAccess, ListenSpec, LogFormat, PortRange};
+pub use value::{Allowance, GuestAccess, ListenSpec, LogFormat, PortRange, PublicAddress};
+pub(crate) use value::{parse_size, show_size};
 
 /// Everything that can be configured, checked and complete.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,8 +35,16 @@ pub struct Config {
     pub data_ports: PortRange,
     /// The data ports that all sessions of `updown` share.
     pub updown_data_ports: PortRange,
-    /// What the guest may do.
-    pub guest: GuestAccess,
+    /// The file of the users; none: nobody but the guest.
+    pub users: Option<PathBuf>,
+    /// What those without an account may do.
+    pub guest: Guest,
+    /// What becomes of failed log-ins.
+    pub logins: Logins,
+    /// The address that PASV tells.
+    pub public_address: PublicAddress,
+    /// Where [`PublicAddress::Auto`] is asked for: `http://ADDR[:PORT]`.
+    pub metadata_service: String,
     /// Bounds on what clients may take.
     pub limits: Limits,
     /// Bounds on waiting.
@@ -52,6 +62,30 @@ pub struct Listen {
     pub dialect: Dialect,
     /// Where; port 0 lets the system choose.
     pub address: SocketAddr,
+}
+
+/// The account of those who have none: of `simple`, of `updown`, and of `anonymous`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Guest {
+    /// What it may do.
+    pub access: GuestAccess,
+    /// Its directory; `None`: the server's.
+    pub root: Option<PathBuf>,
+    /// How much it may take.
+    pub allowance: Allowance,
+}
+
+/// What becomes of failed log-ins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Logins {
+    /// So many from one address within the window lock it out.
+    pub failures: u32,
+    /// What the first one costs; each further one costs twice as much as the one before, up to ten times this.
+    pub delay: Duration,
+    /// How long a failure counts.
+    pub window: Duration,
+    /// How long an address is locked out.
+    pub lock: Duration,
 }
 
 /// Bounds on what clients may take.
@@ -72,6 +106,8 @@ pub struct Timeouts {
     pub stall: Duration,
     /// A session without a command and without a transfer.
     pub idle: Duration,
+    /// From the connection to the log-in, where there is one.
+    pub login: Duration,
     /// What running transfers get to finish after SIGTERM or SIGINT.
     pub shutdown: Duration,
 }
@@ -90,8 +126,12 @@ pub fn default_port(dialect: Dialect) -> u16 {
     match dialect {
         Dialect::Simple => 2021,
         Dialect::Updown => 5001,
+        Dialect::Ftp => 2121,
     }
 }
+
+/// Where EC2 and those like it answer (a link-local address: no packet leaves the machine's own network).
+const METADATA_SERVICE: &str = "http://169.254.169.254";
 
 impl Config {
     /// What `muxftpd` without arguments and without a file runs with.
@@ -103,12 +143,22 @@ impl Config {
             listen: Dialect::ALL.map(listen).to_vec(),
             data_ports: PortRange::new(20000, 21000).expect("20000 is not 0 and below 21000"),
             updown_data_ports: PortRange::new(5002, 5002).expect("5002 is not 0"),
-            guest: GuestAccess::ReadWrite,
+            users: None,
+            guest: Guest { access: GuestAccess::ReadWrite, root: None, allowance: Allowance::default() },
+            logins: Logins {
+                failures: 10,
+                delay: Duration::from_secs(1),
+                window: Duration::from_secs(10 * 60),
+                lock: Duration::from_secs(15 * 60),
+            },
+            public_address: PublicAddress::Own,
+            metadata_service: METADATA_SERVICE.to_owned(),
             limits: Limits { sessions: 10_000, sessions_per_address: 5_000 },
             timeouts: Timeouts {
                 data_connect: Duration::from_secs(10),
                 stall: Duration::from_secs(60),
                 idle: Duration::from_secs(5 * 60),
+                login: Duration::from_secs(60),
                 shutdown: Duration::from_secs(10),
             },
             durability: Durability::None,

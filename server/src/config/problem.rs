@@ -28,7 +28,7 @@ struct Place {
 
 impl Problem {
     /// A problem that is not in a file.
-    pub(super) fn new(message: impl Into<String>) -> Problem {
+    pub(crate) fn new(message: impl Into<String>) -> Problem {
         Problem { place: None, message: message.into() }
     }
 
@@ -57,7 +57,7 @@ impl Problem {
 
 impl ConfigErrors {
     /// An error if there are problems.
-    pub(super) fn none_or(mut problems: Vec<Problem>) -> Result<(), ConfigErrors> {
+    pub(crate) fn none_or(mut problems: Vec<Problem>) -> Result<(), ConfigErrors> {
         if problems.is_empty() {
             return Ok(());
         }

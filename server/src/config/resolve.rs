@@ -1,13 +1,15 @@
 //! Defaults, file and flags become one [`Config`], and the rules that need all of them are checked.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use muxftp_proto::{DataPortPolicy, Dialect};
 use toml::Spanned;
 
-use super::file::{FileSettings, Source, parse};
+use super::file::{FileSettings, parse};
+use super::reader::Source;
 use super::value::{ListenSpec, resolve_host};
-use super::{Config, ConfigErrors, Limits, Listen, Log, PortRange, Problem, Timeouts};
+use super::{Config, ConfigErrors, Guest, Limits, Listen, Log, Logins, PortRange, Problem, Timeouts};
 use crate::args::Flags;
 
 /// Reads the file if the flags name one, and resolves file and flags over the defaults.
@@ -47,12 +49,26 @@ fn resolve(flags: &Flags, source: Option<Source<'_>>) -> Result<Config, ConfigEr
         listen,
         data_ports,
         updown_data_ports,
-        guest: guest.unwrap_or(defaults.guest),
+        users: flags.users.clone().or(file.users.map(|users| beside(flags, users))),
+        guest: Guest {
+            access: guest.unwrap_or(defaults.guest.access),
+            root: file.guest_root,
+            allowance: file.guest_allowance,
+        },
+        logins: Logins {
+            failures: file.failures.unwrap_or(defaults.logins.failures),
+            delay: file.failure_delay.unwrap_or(defaults.logins.delay),
+            window: file.failure_window.unwrap_or(defaults.logins.window),
+            lock: file.lock.unwrap_or(defaults.logins.lock),
+        },
+        public_address: flags.public_address.clone().or(file.public_address).unwrap_or(defaults.public_address),
+        metadata_service: file.metadata_service.unwrap_or(defaults.metadata_service),
         limits: Limits { sessions, sessions_per_address: per_address.min(sessions) },
         timeouts: Timeouts {
             data_connect: file.data_connect.unwrap_or(defaults.timeouts.data_connect),
             stall: file.stall.unwrap_or(defaults.timeouts.stall),
             idle: file.idle.unwrap_or(defaults.timeouts.idle),
+            login: file.login.unwrap_or(defaults.timeouts.login),
             shutdown: file.shutdown.unwrap_or(defaults.timeouts.shutdown),
         },
         durability: file.durability.unwrap_or(defaults.durability),
@@ -61,6 +77,14 @@ fn resolve(flags: &Flags, source: Option<Source<'_>>) -> Result<Config, ConfigEr
             format: flags.log_format.or(file.log_format).unwrap_or(defaults.log.format),
         },
     })
+}
+
+/// A path in the configuration file, from the directory of that file.
+fn beside(flags: &Flags, path: PathBuf) -> PathBuf {
+    match flags.config.as_ref().and_then(|config| config.parent()) {
+        Some(directory) => directory.join(path),
+        None => path,
+    }
 }
 
 /// The listeners that the flags name, else those of the file, else the default ones with `--host` and `--port`.

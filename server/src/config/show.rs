@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::value::show_duration;
-use super::{Config, Words};
+use super::value::{show_duration, show_size};
+use super::{Allowance, Config, Words};
 
 impl Config {
     /// As TOML that gives this configuration again. (Of a root that is not UTF-8, the nearest text.)
@@ -17,7 +17,20 @@ impl Config {
             data_ports: self.data_ports.to_string(),
             updown_data_ports: self.updown_data_ports.to_string(),
             listen: listen.collect(),
-            guest: ShownGuest { access: self.guest.word() },
+            users: self.users.as_ref().map(|path| path.to_string_lossy().into_owned()),
+            public_address: self.public_address.to_string(),
+            metadata_service: self.metadata_service.clone(),
+            guest: ShownGuest {
+                access: self.guest.access.word(),
+                root: self.guest.root.as_ref().map(|path| path.to_string_lossy().into_owned()),
+                allowance: ShownAllowance::of(&self.guest.allowance),
+            },
+            logins: ShownLogins {
+                failures: self.logins.failures,
+                delay: show_duration(self.logins.delay),
+                window: show_duration(self.logins.window),
+                lock: show_duration(self.logins.lock),
+            },
             limits: ShownLimits {
                 sessions: self.limits.sessions,
                 sessions_per_address: self.limits.sessions_per_address,
@@ -26,6 +39,7 @@ impl Config {
                 data_connect: show_duration(self.timeouts.data_connect),
                 stall: show_duration(self.timeouts.stall),
                 idle: show_duration(self.timeouts.idle),
+                login: show_duration(self.timeouts.login),
                 shutdown: show_duration(self.timeouts.shutdown),
             },
             files: ShownFiles { durability: self.durability.word() },
@@ -40,8 +54,13 @@ struct Shown {
     root: String,
     data_ports: String,
     updown_data_ports: String,
+    public_address: String,
+    metadata_service: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    users: Option<String>,
     listen: Vec<ShownListen>,
     guest: ShownGuest,
+    logins: ShownLogins,
     limits: ShownLimits,
     timeouts: ShownTimeouts,
     files: ShownFiles,
@@ -57,6 +76,48 @@ struct ShownListen {
 #[derive(Serialize)]
 struct ShownGuest {
     access: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    root: Option<String>,
+    #[serde(flatten)]
+    allowance: ShownAllowance,
+}
+
+/// The bounds of an account, as its file writes them.
+#[derive(Serialize)]
+struct ShownAllowance {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quota_bytes: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quota_files: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rate_up: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rate_down: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sessions: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sessions_per_address: Option<u32>,
+}
+
+impl ShownAllowance {
+    fn of(allowance: &Allowance) -> ShownAllowance {
+        ShownAllowance {
+            quota_bytes: allowance.quota_bytes.map(show_size),
+            quota_files: allowance.quota_files,
+            rate_up: allowance.rate_up.map(show_size),
+            rate_down: allowance.rate_down.map(show_size),
+            sessions: allowance.sessions,
+            sessions_per_address: allowance.sessions_per_address,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ShownLogins {
+    failures: u32,
+    delay: String,
+    window: String,
+    lock: String,
 }
 
 #[derive(Serialize)]
@@ -70,6 +131,7 @@ struct ShownTimeouts {
     data_connect: String,
     stall: String,
     idle: String,
+    login: String,
     shutdown: String,
 }
 

@@ -3,12 +3,12 @@
 //! An error is a sentence part that says what would be right; the caller adds the place.
 
 use std::fmt;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
-use muxftp_proto::Dialect;
+use muxftp_proto::{Dialect, Permissions};
 use tracing::level_filters::LevelFilter;
 
 use super::{Durability, Listen, default_port};
@@ -27,19 +27,79 @@ pub enum GuestAccess {
     Off,
     /// Get and list.
     ReadOnly,
-    /// Get, list and put.
+    /// Everything, below its root.
     ReadWrite,
 }
 
 impl GuestAccess {
-    /// Whether files and names may be read.
-    pub fn may_read(self) -> bool {
-        self != GuestAccess::Off
+    /// The rights that it stands for.
+    pub fn permissions(self) -> Permissions {
+        match self {
+            GuestAccess::Off => Permissions::NONE,
+            GuestAccess::ReadOnly => Permissions::READ_ONLY,
+            GuestAccess::ReadWrite => Permissions::ALL,
+        }
     }
+}
 
-    /// Whether files may be written.
-    pub fn may_write(self) -> bool {
-        self == GuestAccess::ReadWrite
+/// What an account may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Allowance {
+    /// Bytes of all its files together.
+    pub quota_bytes: Option<u64>,
+    /// Files.
+    pub quota_files: Option<u64>,
+    /// Bytes per second that it may send, in all its sessions together.
+    pub rate_up: Option<u64>,
+    /// Bytes per second that it may fetch, in all its sessions together.
+    pub rate_down: Option<u64>,
+    /// Sessions at once.
+    pub sessions: Option<u32>,
+    /// Sessions at once from one address.
+    pub sessions_per_address: Option<u32>,
+}
+
+/// The address that PASV tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PublicAddress {
+    /// The one at which the client has reached us.
+    Own,
+    /// This one.
+    Fixed(Ipv4Addr),
+    /// That of this name, looked up now and then.
+    Name(String),
+    /// What the metadata service of the cloud says.
+    Auto,
+}
+
+impl FromStr for PublicAddress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<PublicAddress, String> {
+        let is_name = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-'));
+        match text {
+            "own" => Ok(PublicAddress::Own),
+            "auto" => Ok(PublicAddress::Auto),
+            text => match text.parse() {
+                Ok(address) => Ok(PublicAddress::Fixed(address)),
+                // Numbers and dots that are no address were meant to be one.
+                Err(_) if is_name(text) && text.contains(|c: char| c.is_ascii_alphabetic()) => {
+                    Ok(PublicAddress::Name(text.to_owned()))
+                }
+                Err(_) => Err(format!("`{text}` is not an IPv4 address, a host name, \"own\" or \"auto\"")),
+            },
+        }
+    }
+}
+
+impl fmt::Display for PublicAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PublicAddress::Own => f.write_str("own"),
+            PublicAddress::Fixed(address) => address.fmt(f),
+            PublicAddress::Name(name) => f.write_str(name),
+            PublicAddress::Auto => f.write_str("auto"),
+        }
     }
 }
 
@@ -225,6 +285,27 @@ pub(super) fn show_duration(time: Duration) -> String {
     format!("{}{word}", ms / unit_ms)
 }
 
+/// A number of bytes: `1000`, `64 KiB`, `1.5 GiB` is not among them.
+pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = text.split_at(digits);
+    let unit = SIZE_UNITS.iter().find(|(word, _)| word.eq_ignore_ascii_case(unit.trim())).map(|(_, bytes)| *bytes);
+    match unit.and_then(|unit| number.parse::<u64>().ok()?.checked_mul(unit)) {
+        None => Err(format!(
+            "`{text}` is not a number of bytes: write a whole number, perhaps with KiB, MiB, GiB, TiB, kB, MB, GB or TB"
+        )),
+        Some(0) => Err("must be more than zero".to_owned()),
+        Some(size) => Ok(size),
+    }
+}
+
+/// The shortest text that [`parse_size`] reads as `size`.
+pub(crate) fn show_size(size: u64) -> String {
+    let fitting = SIZE_UNITS.iter().filter(|(_, unit)| size.is_multiple_of(*unit));
+    let (word, unit) = fitting.max_by_key(|(_, unit)| *unit).expect("1 byte divides all");
+    format!("{} {word}", size / unit).trim_end().to_owned()
+}
+
 /// "`x` is not one of a, b, c", with the nearest when it is near.
 pub(super) fn wrong_word(text: &str, words: impl Iterator<Item = &'static str> + Clone) -> String {
     let all = words.clone().collect::<Vec<_>>().join(", ");
@@ -244,6 +325,18 @@ pub(super) fn did_you_mean(text: &str, words: impl Iterator<Item = &'static str>
 /// Examples for a duration in error texts.
 pub(super) const DURATION_EXAMPLES: &str = "such as \"500ms\", \"10s\", \"5m\" or \"1h\"";
 
+const SIZE_UNITS: &[(&str, u64)] = &[
+    ("TiB", 1 << 40),
+    ("GiB", 1 << 30),
+    ("MiB", 1 << 20),
+    ("KiB", 1 << 10),
+    ("TB", 1_000_000_000_000),
+    ("GB", 1_000_000_000),
+    ("MB", 1_000_000),
+    ("kB", 1_000),
+    ("", 1),
+];
+
 /// Longest unit first, so that the printer finds the shortest text.
 const DURATION_UNITS: &[(&str, u64)] = &[("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
@@ -262,6 +355,29 @@ mod tests {
         assert_eq!(show_duration(Duration::from_secs(120)), "2m");
         for wrong in ["", "10", "s", "-1s", "1.5s", "10 seconds", "0s", "25h", "99999999999999999999s"] {
             assert!(parse_duration(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn sizes_print_as_they_parse() {
+        for (text, bytes) in
+            [("1", 1), ("10 GiB", 10 << 30), ("64 KiB", 64 << 10), ("3 kB", 3000), ("2 TB", 2_000_000_000_000)]
+        {
+            assert_eq!((parse_size(text), show_size(bytes).as_str()), (Ok(bytes), text));
+        }
+        assert_eq!((parse_size("5mib"), parse_size("5MiB")), (Ok(5 << 20), Ok(5 << 20)));
+        for wrong in ["", "0", "-1", "1.5 GiB", "GiB", "10 PiB", "99999999999 TiB"] {
+            assert!(parse_size(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn public_addresses_are_of_four_kinds() {
+        for text in ["own", "auto", "203.0.113.7", "ftp.example.com"] {
+            assert_eq!(text.parse::<PublicAddress>().unwrap().to_string(), text);
+        }
+        for wrong in ["", "203.0.113", "2001:db8::1", "a b", "http://x"] {
+            assert!(wrong.parse::<PublicAddress>().is_err(), "{wrong:?}");
         }
     }
 

@@ -76,12 +76,12 @@ impl Shell {
                 Next::Gone => continue,
                 Next::Wait => return Again::No,
             };
-            match self.admission.enter(peer.ip()) {
+            // Who only guesses passwords does not get as far as a session.
+            let locked_out = dialect == Dialect::Ftp && self.shared.failures.is_locked_out(peer.ip(), rx.now());
+            let admitted = if locked_out { Err(Cause::LockedOut) } else { self.admission.enter(peer.ip()) };
+            match admitted {
                 Ok(()) => self.open_session(rx, dialect, stream, peer),
-                Err(cause) => {
-                    listen::dismiss(stream, &farewell(dialect, cause));
-                    log::turned_away(peer, cause);
-                }
+                Err(cause) => turn_away(dialect, stream, peer, cause),
             }
         }
         Again::Yes
@@ -136,10 +136,16 @@ fn next(socket: &TcpListener, key: Key, farewell: &[u8], reserve: &mut Reserve, 
     }
 }
 
+/// Tells a peer why it gets no session.
+pub(super) fn turn_away(dialect: Dialect, stream: TcpStream, peer: SocketAddr, cause: Cause) {
+    listen::dismiss(stream, &farewell(dialect, cause));
+    log::turned_away(peer, cause);
+}
+
 /// The words for a peer that gets no session.
 fn farewell(dialect: Dialect, cause: Cause) -> Vec<u8> {
     let mut text = Vec::new();
-    dialect.print_reply(Reply::Refused(cause), &mut text);
+    dialect.print_reply(&Reply::refused(cause), &mut text);
     text
 }
 

@@ -8,38 +8,49 @@
 //! - A data port is either in the free list or belongs to exactly one transfer.
 //! - A session that is removed has given everything back.
 
+mod accounts;
 mod admission;
+mod content;
 mod data;
+mod link;
 mod listeners;
+mod open;
+mod rate;
 mod session;
 mod shared_ports;
+mod tasks;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use mio::net::{TcpListener, TcpStream};
 use muxftp_proto::Dialect;
-use muxftp_proto::server::io::{Event, SessionConfig};
+use muxftp_proto::server::io::{Event, OperationId, SessionConfig};
 use muxftp_reactor::listen::Reserve;
 use muxftp_reactor::{Again, Clock, Handler, Key, Reactor, Readiness, Table, Waker, Workers};
 use rustix::process::Signal;
 
 use crate::config::Config;
+use crate::failures::Failures;
 use crate::log;
 use crate::ports::DataPorts;
+use crate::public_address::Advertised;
 use crate::start::{self, StartError};
-use crate::storage::{Durability, Root};
+use crate::storage::{Durability, SurveyProgress};
+use crate::users::{User, UserStore};
+use accounts::{Accounts, Opened};
 use admission::Admission;
 use listeners::Listener;
 use session::{Fate, Session};
 use shared_ports::SharedPorts;
+use tasks::Purpose;
 
 /// What a source of the reactor is. Sessions are named by their key in the session table.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Owner {
+enum Owner {
     Listener(usize),
     Control(Key),
     DataListener(Key),
@@ -50,18 +61,46 @@ pub(crate) enum Owner {
     Shutdown,
 }
 
-/// An answer of the worker pool: of which session, to what.
-pub(crate) type WorkDone = (Key, Event);
+/// An answer of the worker pool.
+enum Done {
+    /// An event of a session.
+    Of(Key, Event),
+    PasswordChecked {
+        session: Key,
+        op: OperationId,
+        name: Vec<u8>,
+        user: Option<Arc<User>>,
+    },
+    RootOpened {
+        session: Key,
+        op: OperationId,
+        user: Arc<User>,
+        opened: io::Result<Opened>,
+    },
+    Surveyed {
+        session: Key,
+        op: OperationId,
+        purpose: Purpose,
+        progress: io::Result<SurveyProgress>,
+    },
+    PublicAddress(Result<Ipv4Addr, String>),
+}
+
+/// What a job of the worker pool gives.
+type WorkDone = Done;
 
 /// What all sessions use.
-pub(crate) struct Shared {
-    pub(crate) root: Arc<Root>,
-    pub(crate) ports: DataPorts,
-    pub(crate) shared_ports: SharedPorts,
+struct Shared {
+    accounts: Accounts,
+    users: Option<Arc<UserStore>>,
+    failures: Failures,
+    durability: Durability,
+    ports: DataPorts,
+    shared_ports: SharedPorts,
     /// The one buffer through which uploads and control lines are read.
-    pub(crate) buffer: Box<[u8]>,
-    /// Present when commits are flushed to disk.
-    pub(crate) workers: Option<Workers<WorkDone>>,
+    buffer: Box<[u8]>,
+    /// Present when there is something that takes long: commits that are flushed to disk, and all of `ftp`.
+    workers: Option<Workers<WorkDone>>,
 }
 
 /// A server that listens.
@@ -87,6 +126,7 @@ struct Shell {
     admission: Admission,
     reserve: Reserve,
     session_config: SessionConfig,
+    advertised: Advertised,
     /// Since the start, for the log.
     sessions_opened: u64,
     shutdown_timeout: Duration,
@@ -120,22 +160,29 @@ impl Server {
         let root = start::prepare(&mut config)?;
         let mut rx =
             Reactor::new(Clock::Poll).map_err(|error| StartError::System { what: "set up the event loop", error })?;
+        let speaks_ftp = config.listen.iter().any(|listen| listen.dialect == Dialect::Ftp);
         let workers = match config.durability {
-            Durability::None => None,
-            Durability::Fsync => Some(
-                Workers::new(&rx.waker(), FSYNC_THREADS, FSYNC_QUEUE)
+            Durability::None if !speaks_ftp => None,
+            Durability::None | Durability::Fsync => Some(
+                Workers::new(&rx.waker(), WORKERS, WORKERS_QUEUE)
                     .map_err(|error| StartError::System { what: "start threads", error })?,
             ),
         };
+        let users = start::users(&config)?;
+        let guest = Opened::new(root, &config.guest.allowance);
+        let guest = Accounts::new(guest, config.guest.access.permissions(), &config.guest.allowance);
         let listeners = listeners::open(&config, &mut rx)?;
         let mut shared_ports = SharedPorts::default();
         let shared_sockets = listeners::open_shared(&config, &mut shared_ports, &mut rx)?;
-        let shell = Shell {
+        let mut shell = Shell {
             listeners,
             shared_sockets,
             sessions: Table::new(),
             shared: Shared {
-                root: Arc::new(root),
+                accounts: guest,
+                users,
+                failures: Failures::new(config.logins),
+                durability: config.durability,
                 ports: DataPorts::new(config.data_ports),
                 shared_ports,
                 buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),
@@ -144,12 +191,14 @@ impl Server {
             admission: Admission::new(config.limits.sessions as usize, config.limits.sessions_per_address as usize),
             reserve: Reserve::new(),
             session_config: session_config(&config),
+            advertised: Advertised::new(&config),
             sessions_opened: 0,
             shutdown_timeout: config.timeouts.shutdown,
             state: State::Serving,
             stop_requests: Arc::default(),
             stops_answered: 0,
         };
+        shell.look_address_up(rx.now());
         Ok(Server { rx, shell })
     }
 
@@ -215,16 +264,18 @@ impl Handler<Owner> for Shell {
         match owner {
             // The pause after a shortage of descriptors is over.
             Owner::Listener(_) | Owner::SharedPort(_) => rx.queue(key),
-            Owner::Control(session) | Owner::DataListener(session) | Owner::Data(session) => {
+            Owner::Control(session) | Owner::DataListener(session) => {
                 let _ = self.with(rx, session, Session::timeout);
             }
+            // The account's rate has something to give again.
+            Owner::Data(_) => rx.queue(key),
             Owner::Shutdown => self.state = State::Ended,
         }
     }
 
     fn woken(&mut self, rx: &mut Reactor<Owner>) {
-        while let Some((session, event)) = self.shared.workers.as_mut().and_then(Workers::next_result) {
-            let _ = self.with(rx, session, |session, shared, rx| session.event(event, shared, rx));
+        while let Some(done) = self.shared.workers.as_mut().and_then(Workers::next_result) {
+            self.work_done(rx, done);
         }
         while self.stops_answered < self.stop_requests.load(Ordering::Acquire) {
             self.stops_answered += 1;
@@ -267,6 +318,38 @@ impl Shell {
         }
     }
 
+    fn work_done(&mut self, rx: &mut Reactor<Owner>, done: Done) {
+        let _ = match done {
+            Done::Of(session, event) => self.with(rx, session, |session, shared, rx| session.event(event, shared, rx)),
+            Done::PasswordChecked { session, op, name, user } => self.with(rx, session, |session, shared, rx| {
+                session.password_checked(op, &name, user, shared, rx);
+                session.begin(shared, rx)
+            }),
+            Done::RootOpened { session, op, user, opened } => self.with(rx, session, |session, shared, rx| {
+                session.root_opened(op, &user, opened, shared, rx);
+                session.begin(shared, rx)
+            }),
+            Done::Surveyed { session, op, purpose, progress } => self.with(rx, session, |session, shared, rx| {
+                session.surveyed(op, purpose, progress, shared, rx);
+                session.begin(shared, rx)
+            }),
+            Done::PublicAddress(found) => {
+                self.advertised.found(found);
+                Again::No
+            }
+        };
+    }
+
+    /// Has the public address looked up, if it is time.
+    fn look_address_up(&mut self, now: Instant) {
+        if let Some(workers) = &mut self.shared.workers
+            && let Some(lookup) = self.advertised.due(now)
+        {
+            // When the workers are behind, it is looked up later.
+            let _ = workers.submit(Box::new(move || Done::PublicAddress(lookup.run())));
+        }
+    }
+
     /// What one session has given up in this turn, another may have waited for.
     fn grant_ports(&mut self, rx: &mut Reactor<Owner>) {
         while let Some((next, port)) = self.shared.shared_ports.next_granted() {
@@ -275,19 +358,34 @@ impl Shell {
     }
 
     fn open_session(&mut self, rx: &mut Reactor<Owner>, dialect: Dialect, stream: TcpStream, peer: SocketAddr) {
-        let config = self.session_config;
+        // Where there is no log-in, everybody is the guest from the beginning.
+        let account = (dialect != Dialect::Ftp).then(|| self.shared.accounts.guest());
+        if let Some(guest) = account
+            && let Err(cause) = self.shared.accounts.enter(guest, peer.ip())
+        {
+            self.admission.leave(peer.ip());
+            return listeners::turn_away(dialect, stream, peer, cause);
+        }
+        if dialect == Dialect::Ftp {
+            self.look_address_up(rx.now());
+        }
+        let (config, public) = (self.session_config, self.advertised.current());
         let key = self.sessions.insert(None);
         self.sessions_opened += 1;
         let line = log::Session { number: self.sessions_opened, peer, dialect };
-        match Session::open(key, line, config, stream, rx) {
+        match Session::open(key, line, config, account, public, stream, rx) {
             Ok(session) => {
                 if let Some(place) = self.sessions.get_mut(key) {
                     *place = Some(session);
                 }
+                let _ = self.with(rx, key, Session::begin);
             }
             Err(error) => {
                 self.sessions.remove(key);
                 self.admission.leave(peer.ip());
+                if let Some(guest) = account {
+                    self.shared.accounts.leave(guest, peer.ip());
+                }
                 log::accept_failed(&error);
             }
         }
@@ -318,19 +416,20 @@ impl Shell {
 
 fn session_config(config: &Config) -> SessionConfig {
     SessionConfig {
-        may_read: config.guest.may_read(),
-        may_write: config.guest.may_write(),
+        permissions: config.guest.access.permissions(),
         data_connect_timeout: config.timeouts.data_connect,
         stall_timeout: config.timeouts.stall,
         idle_timeout: config.timeouts.idle,
+        login_timeout: config.timeouts.login,
     }
 }
 
 /// Large enough that a fast upload needs few system calls, small enough to stay in the cache.
 const BUFFER_BYTES: usize = 256 * 1024;
 
-/// A disk has one queue: more threads would only wait in more places.
-const FSYNC_THREADS: usize = 2;
+/// A disk has one queue, and a small machine one core: more threads would only wait in more places, and each that checks a
+/// password needs 19 MiB.
+const WORKERS: usize = 2;
 
-/// Uploads that wait for the disk.
-const FSYNC_QUEUE: usize = 1024;
+/// Uploads that wait for the disk, passwords that wait to be checked.
+const WORKERS_QUEUE: usize = 1024;

@@ -4,18 +4,24 @@
 //! the timer armed, after every input.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::time::Instant;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
-use muxftp_proto::server::io::{Effect, Event, OperationId, SessionConfig, TransferReport};
-use muxftp_proto::{Cause, DataPortPolicy, ServerSession};
+use muxftp_proto::server::io::{Effect, Ends, Event, OperationId, SessionConfig, TransferReport};
+use muxftp_proto::{Cause, DataPortPolicy, Dialect, ServerSession};
 use muxftp_reactor::pump::{self, Step};
 use muxftp_reactor::{Again, Key, Reactor, Readiness};
+use socket2::{SockRef, TcpKeepalive};
 
-use super::data::{DataPlane, Next};
+use super::content::Next;
+use super::data::DataPlane;
+use super::open::{self, Opened, Ready};
+use super::tasks::Purpose;
 use super::{Owner, Shared};
 use crate::log;
+use crate::storage::Root;
 
 /// A session with its sockets.
 pub(super) struct Session {
@@ -33,6 +39,10 @@ pub(super) struct Session {
     closing: Option<Option<Cause>>,
     /// A listing is being written to the control connection.
     to_control: bool,
+    /// Whose session it is; none before a log-in.
+    account: Option<Key>,
+    /// An answer that is held back: the price of a wrong password.
+    held_back: Option<Box<(Instant, Event)>>,
     /// What the running transfer holds; boxed, since most sessions are idle most of the time.
     data: Option<Box<DataPlane>>,
 }
@@ -53,16 +63,24 @@ impl Session {
         key: Key,
         line: log::Session,
         config: SessionConfig,
+        account: Option<Key>,
+        public: Option<Ipv4Addr>,
         mut stream: TcpStream,
         rx: &mut Reactor<Owner>,
     ) -> io::Result<Session> {
         let now = rx.now();
         // Replies are small and each is waited for: Nagle's algorithm would only delay them.
         stream.set_nodelay(true)?;
-        let local = stream.local_addr()?.ip();
+        let local = stream.local_addr()?;
+        if line.dialect == Dialect::Ftp {
+            let socket = SockRef::from(&stream);
+            // The urgent byte before an ABOR is one of its Telnet commands.
+            socket.set_out_of_band_inline(true)?;
+            // Long transfers leave the control connection silent, which routers on the way forget.
+            socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
+        }
         let stream_key = rx.register(&mut stream, Owner::Control(key))?;
-        let proto = ServerSession::new(line.dialect, config, now);
-        rx.arm(stream_key, proto.next_timeout());
+        let proto = ServerSession::new(line.dialect, config, Ends { local, peer: line.peer, public }, now);
         log::session_opened(&line);
         Ok(Session {
             key,
@@ -70,14 +88,54 @@ impl Session {
             proto,
             stream,
             stream_key,
-            local,
+            local: local.ip(),
             opened: now,
             transfers: 0,
             fate: Fate::Lives,
             closing: None,
             to_control: false,
+            account,
+            held_back: None,
             data: None,
         })
+    }
+
+    /// The greeting, and the first timer.
+    pub(super) fn begin(&mut self, shared: &mut Shared, rx: &mut Reactor<Owner>) -> Again {
+        self.settle(shared, rx);
+        Again::No
+    }
+
+    pub(super) fn key(&self) -> Key {
+        self.key
+    }
+
+    pub(super) fn line(&self) -> &log::Session {
+        &self.line
+    }
+
+    pub(super) fn set_account(&mut self, account: Key) {
+        self.account = Some(account);
+    }
+
+    /// The files of the account.
+    pub(super) fn root(&self, shared: &mut Shared) -> Result<Arc<Root>, Cause> {
+        let account = self.account.and_then(|account| shared.accounts.get(account)).ok_or(Cause::NotLoggedIn)?;
+        Ok(Arc::clone(&account.root))
+    }
+
+    /// Tells the session something outside of its inputs' order.
+    pub(super) fn answer(&mut self, event: Event, rx: &Reactor<Owner>) {
+        self.proto.handle_event(event, rx.now());
+    }
+
+    pub(super) fn hold_back(&mut self, until: Instant, event: Event) {
+        self.held_back = Some(Box::new((until, event)));
+    }
+
+    /// Whether an answer of this number is still waited for.
+    pub(super) fn awaits(&self, op: OperationId) -> bool {
+        self.proto.awaits(op)
     }
 
     pub(super) fn peer(&self) -> SocketAddr {
@@ -103,10 +161,11 @@ impl Session {
     /// A peer is at the data port.
     pub(super) fn ready_data_listener(&mut self, shared: &mut Shared, rx: &mut Reactor<Owner>) -> Again {
         if let Some(data) = &mut self.data {
-            match data.accept(rx, self.line.peer) {
+            let op = data.link.op;
+            match data.link.accept(rx, self.line.peer) {
                 Ok(false) => {}
-                Ok(true) => self.proto.handle_event(Event::DataConnected { op: data.op() }, rx.now()),
-                Err(cause) => self.proto.handle_event(Event::DataFailed { op: data.op(), cause }, rx.now()),
+                Ok(true) => self.proto.handle_event(Event::DataConnected { op }, rx.now()),
+                Err(cause) => self.proto.handle_event(Event::DataFailed { op, cause }, rx.now()),
             }
             self.settle(shared, rx);
         }
@@ -116,7 +175,7 @@ impl Session {
     /// A shared port is free for the transfer that was held back.
     pub(super) fn data_port_granted(&mut self, port: u16, shared: &mut Shared, rx: &mut Reactor<Owner>) -> Again {
         if let Some(data) = &self.data {
-            self.proto.handle_event(Event::DataListening { op: data.op(), port }, rx.now());
+            self.proto.handle_event(Event::DataListening { op: data.link.op, port }, rx.now());
             self.settle(shared, rx);
         }
         Again::No
@@ -125,8 +184,8 @@ impl Session {
     /// The data connection has come to a shared port.
     pub(super) fn data_connected(&mut self, stream: TcpStream, shared: &mut Shared, rx: &mut Reactor<Owner>) -> Again {
         if let Some(data) = &mut self.data {
-            data.take(stream);
-            self.proto.handle_event(Event::DataConnected { op: data.op() }, rx.now());
+            data.link.take(stream);
+            self.proto.handle_event(Event::DataConnected { op: data.link.op }, rx.now());
             self.settle(shared, rx);
         }
         Again::No
@@ -134,6 +193,16 @@ impl Session {
 
     /// The data connection has news, or its budget is renewed.
     pub(super) fn ready_data(&mut self, shared: &mut Shared, rx: &mut Reactor<Owner>) -> Again {
+        if let Some(data) = &mut self.data
+            && let Some(connected) = data.link.finish_connect()
+        {
+            let op = data.link.op;
+            let event = match connected {
+                Ok(()) => Event::DataConnected { op },
+                Err(cause) => Event::DataFailed { op, cause },
+            };
+            self.proto.handle_event(event, rx.now());
+        }
         let again = self.run_data(shared, rx);
         self.settle(shared, rx);
         again
@@ -148,7 +217,10 @@ impl Session {
 
     /// The time that was armed has come.
     pub(super) fn timeout(&mut self, shared: &mut Shared, rx: &mut Reactor<Owner>) -> Again {
-        self.proto.handle_timeout(rx.now());
+        match self.held_back.take_if(|held| held.0 <= rx.now()) {
+            Some(held) => self.proto.handle_event(held.1, rx.now()),
+            None => self.proto.handle_timeout(rx.now()),
+        }
         self.settle(shared, rx);
         Again::No
     }
@@ -163,8 +235,9 @@ impl Session {
     /// Gives everything back.
     pub(super) fn close(&mut self, shared: &mut Shared, rx: &mut Reactor<Owner>) {
         if let Some(mut data) = self.data.take() {
-            data.release(self.key, shared, rx);
+            data.link.close(self.key, shared, rx);
         }
+        self.leave_account(shared);
         rx.release(self.stream_key);
         let duration = rx.now().saturating_duration_since(self.opened);
         let why = match self.closing {
@@ -235,7 +308,8 @@ impl Session {
             self.fate = Fate::Over;
         }
         if self.fate == Fate::Lives {
-            rx.arm(self.stream_key, self.proto.next_timeout());
+            let held = self.held_back.as_ref().map(|held| held.0);
+            rx.arm(self.stream_key, held.or_else(|| self.proto.next_timeout()));
             if self.proto.wants_input() && rx.readiness(self.stream_key).is_some_and(|readiness| readiness.readable) {
                 rx.queue(self.stream_key);
             }
@@ -269,16 +343,35 @@ impl Session {
 
     fn apply(&mut self, effect: Effect, shared: &mut Shared, rx: &mut Reactor<Owner>) {
         match effect {
-            Effect::OpenRead { op, path } => self.opened(op, DataPlane::read(op, shared, &path), rx),
-            Effect::OpenWrite { op, path, size } => self.opened(op, DataPlane::write(op, shared, &path, size), rx),
-            Effect::OpenList { op, path } => self.opened(op, DataPlane::list(op, shared, &path, self.line.dialect), rx),
+            Effect::OpenRead { op, path, part } => {
+                let opened = self.root(shared).and_then(|root| open::read(&root, &path, part));
+                self.open_or_look(op, opened, shared, rx);
+            }
+            Effect::OpenWrite { op, path, size, mode } => {
+                let opened = self.root(shared).and_then(|root| open::write(&root, &path, size, mode));
+                self.open_or_look(op, opened, shared, rx);
+            }
+            Effect::OpenList { op, path, listing } => {
+                let dialect = self.line.dialect;
+                let opened = self.root(shared).and_then(|root| open::list(&root, &path, listing, dialect));
+                self.open_or_look(op, opened, shared, rx);
+            }
             Effect::ListenData { op } => self.listen_data(op, shared, rx),
-            Effect::StartMoving { limit, .. } => self.start_moving(limit, shared, rx),
+            Effect::ConnectData { op, to } => {
+                let (key, local) = (self.key, self.local);
+                let link = &mut self.data().link;
+                link.op = op;
+                if let Err(cause) = link.connect(rx, key, local, to) {
+                    self.proto.handle_event(Event::DataFailed { op, cause }, rx.now());
+                }
+            }
+            Effect::StartMoving { limit, ascii, .. } => self.start_moving(limit, ascii, shared, rx),
             Effect::MoveToControl { .. } => self.to_control = true,
             Effect::CloseData { .. } => {
                 if let Some(data) = &mut self.data {
-                    data.close_connection(self.key, shared, rx);
+                    data.link.close(self.key, shared, rx);
                 }
+                self.drop_empty_data();
             }
             Effect::Commit { op } => {
                 let Some(data) = &mut self.data else { return };
@@ -286,28 +379,69 @@ impl Session {
                     self.proto.handle_event(event, rx.now());
                 }
             }
-            Effect::Release { report, .. } => self.release(&report, shared, rx),
+            Effect::Release { report, .. } => self.release(&report),
+            Effect::Run { op, task } => self.run_task(op, task, shared, rx),
+            Effect::LogOut => self.leave_account(shared),
             Effect::CloseControl { cause } => self.closing = Some(cause),
             Effect::DropControl => self.fate = Fate::Over,
         }
     }
 
-    fn opened(&mut self, op: OperationId, opened: Result<(DataPlane, Option<u64>), Cause>, rx: &mut Reactor<Owner>) {
-        let event = match opened {
-            Ok((data, size)) => {
-                self.data = Some(Box::new(data));
-                Event::StorageReady { op, size }
+    /// What was asked for is open, or must be looked at first.
+    fn open_or_look(
+        &mut self,
+        op: OperationId,
+        opened: Result<Opened, Cause>,
+        shared: &mut Shared,
+        rx: &mut Reactor<Owner>,
+    ) {
+        match opened {
+            Ok(Opened::Ready(ready)) => self.opened(op, Ok(ready), rx),
+            Ok(Opened::Position(survey, waiting)) => {
+                if let Err(cause) = self.survey(op, survey, Purpose::Open(waiting), shared) {
+                    self.opened(op, Err(cause), rx);
+                }
+            }
+            Err(cause) => self.opened(op, Err(cause), rx),
+        }
+    }
+
+    pub(super) fn opened(&mut self, op: OperationId, ready: Result<Ready, Cause>, rx: &mut Reactor<Owner>) {
+        let event = match ready {
+            Ok(Ready { content, size, name }) => {
+                self.data().open(op, content);
+                Event::StorageReady { op, size, name }
             }
             Err(cause) => Event::StorageFailed { op, cause },
         };
         self.proto.handle_event(event, rx.now());
     }
 
+    /// The data side, made if it is not there.
+    fn data(&mut self) -> &mut DataPlane {
+        self.data.get_or_insert_with(|| Box::new(DataPlane::new()))
+    }
+
+    fn drop_empty_data(&mut self) {
+        if self.data.as_ref().is_some_and(|data| data.is_empty()) {
+            self.data = None;
+        }
+    }
+
+    fn leave_account(&mut self, shared: &mut Shared) {
+        if let Some(account) = self.account.take() {
+            shared.accounts.leave(account, self.line.peer.ip());
+        }
+    }
+
     fn listen_data(&mut self, op: OperationId, shared: &mut Shared, rx: &mut Reactor<Owner>) {
-        let Some(data) = &mut self.data else { return };
-        let listening = match self.line.dialect.data_ports() {
-            DataPortPolicy::Fresh => data.listen(shared, rx, self.key, self.local).map(Some),
-            DataPortPolicy::Shared => Ok(data.share(shared, self.key, self.local, self.line.peer.ip())),
+        let (key, local, peer) = (self.key, self.local, self.line.peer.ip());
+        let policy = self.line.dialect.data_ports();
+        let link = &mut self.data().link;
+        link.op = op;
+        let listening = match policy {
+            DataPortPolicy::Fresh => link.listen(shared, rx, key, local).map(Some),
+            DataPortPolicy::Shared => Ok(link.share(shared, key, local, peer)),
         };
         match listening {
             Ok(Some(port)) => self.proto.handle_event(Event::DataListening { op, port }, rx.now()),
@@ -317,9 +451,9 @@ impl Session {
         }
     }
 
-    fn start_moving(&mut self, limit: Option<u64>, shared: &mut Shared, rx: &mut Reactor<Owner>) {
+    fn start_moving(&mut self, limit: Option<u64>, ascii: bool, shared: &mut Shared, rx: &mut Reactor<Owner>) {
         let Some(data) = &mut self.data else { return };
-        if let Err(cause) = data.start(rx, self.key, limit) {
+        if let Err(cause) = data.start(rx, self.key, limit, ascii) {
             let event = Event::MoveFailed { op: data.op(), bytes: 0, cause };
             return self.proto.handle_event(event, rx.now());
         }
@@ -335,9 +469,11 @@ impl Session {
     fn run_data(&mut self, shared: &mut Shared, rx: &mut Reactor<Owner>) -> Again {
         let Some(data) = &mut self.data else { return Again::No };
         let before = data.bytes();
-        let next = data.run(shared, rx, self.key);
-        let (op, bytes) = (data.op(), data.bytes());
+        let account = self.account.and_then(|account| shared.accounts.get(account));
+        let rate = account.and_then(|account| if data.sends() { account.down.as_mut() } else { account.up.as_mut() });
         let now = rx.now();
+        let next = data.run(rate, &mut shared.buffer, rx, self.key, now);
+        let (op, bytes) = (data.op(), data.bytes());
         if bytes > before {
             self.proto.handle_event(Event::Progress { op, bytes }, now);
         }
@@ -362,9 +498,9 @@ impl Session {
     /// Puts the next piece of a listing behind the replies.
     fn move_to_control(&mut self, rx: &mut Reactor<Owner>) {
         let Some(data) = &mut self.data else { return };
-        let next = data.next_names();
+        let (next, piece) = data.next_names();
+        self.proto.push_names(piece);
         let (op, bytes) = (data.op(), data.bytes());
-        self.proto.push_names(data.names());
         let event = match next {
             Next::Wait | Next::Again => Event::Progress { op, bytes },
             Next::Moved => Event::Moved { op, bytes },
@@ -375,19 +511,20 @@ impl Session {
     }
 
     fn queue_data(&mut self, rx: &mut Reactor<Owner>) {
-        if let Some(key) = self.data.as_ref().and_then(|data| data.key()) {
+        if let Some(key) = self.data.as_ref().and_then(|data| data.link.key()) {
             rx.queue(key);
         }
     }
 
-    fn release(&mut self, report: &TransferReport, shared: &mut Shared, rx: &mut Reactor<Owner>) {
+    fn release(&mut self, report: &TransferReport) {
         self.to_control = false;
-        if let Some(mut data) = self.data.take() {
-            data.release(self.key, shared, rx);
+        if let Some(data) = &mut self.data {
+            data.release();
         }
+        self.drop_empty_data();
         self.transfers += 1;
         let line = log::Transfer {
-            verb: self.line.dialect.verb(report.kind),
+            verb: report.verb,
             path: &report.path,
             bytes: report.bytes,
             duration: report.duration,
@@ -402,6 +539,9 @@ impl Session {
         }
     }
 }
+
+/// How long a control connection may be silent before its peer is asked whether it is still there.
+const KEEPALIVE: Duration = Duration::from_secs(60);
 
 /// Several lines fit; a peer that sends more is read again.
 const CONTROL_READ_BYTES: usize = 4096;

@@ -9,6 +9,8 @@ pub(super) fn cause(errno: Errno) -> Cause {
         Errno::NOENT => Cause::NotFound,
         Errno::ISDIR => Cause::IsDirectory,
         Errno::NOTDIR => Cause::NotDirectory,
+        Errno::EXIST => Cause::Exists,
+        Errno::NOTEMPTY => Cause::NotEmpty,
         // A socket, or a device without its driver.
         Errno::NXIO | Errno::NODEV => Cause::NotRegular,
         // EBUSY: the name is a mount point.

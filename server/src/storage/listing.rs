@@ -18,21 +18,81 @@
 
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 use muxftp_proto::Cause;
-use rustix::fs::{FileType, RawDir, SeekFrom, seek};
+use muxftp_proto::representation::entry::{Entry, EntryKind};
+use muxftp_proto::representation::glob;
+use rustix::fs::{FileType, OFlags, RawDir, SeekFrom, fstat, readlinkat, seek};
 use rustix::io::Errno;
 
 use super::cause::cause;
+use super::tree::entry_of;
 use super::{beneath, names};
 
 /// A directory on its way to a client.
 #[derive(Debug)]
 pub struct Listing {
     dir: OwnedFd,
+    /// The root, and where in it the directory is: what a link in it stands for is seen from there.
+    root: Arc<OwnedFd>,
+    path: Box<[u8]>,
+    only: Option<Only>,
     kept: Kept,
     phase: Phase,
     entries_per_call: usize,
+}
+
+/// Which names are listed.
+#[derive(Debug)]
+enum Only {
+    Name(Box<[u8]>),
+    Matching(Box<[u8]>),
+}
+
+/// A name that is being listed.
+#[derive(Debug, Clone, Copy)]
+pub struct Listed<'a> {
+    listing: &'a Listing,
+    /// A directory's ends in `/`.
+    pub shown: &'a [u8],
+}
+
+impl<'a> Listed<'a> {
+    /// The name itself.
+    pub fn name(&self) -> &'a [u8] {
+        self.shown.strip_suffix(b"/").unwrap_or(self.shown)
+    }
+
+    /// Prints what is known of the name, if it is still there. A link is told of as such, with where it points.
+    pub fn with_entry(&self, print: impl FnOnce(&Entry<'_>)) {
+        let name = self.name();
+        let Ok(stat) = beneath::stat(&self.listing.dir, name) else { return };
+        let entry = Entry { name, ..entry_of(&stat) };
+        match entry.kind {
+            EntryKind::Link(_) => {
+                let target = readlinkat(&self.listing.dir, name, Vec::new()).unwrap_or_default();
+                // A target that would begin a new line is not told.
+                let target = target.as_bytes();
+                let target = if target.iter().any(|byte| matches!(byte, b'\r' | b'\n')) { b"?" } else { target };
+                print(&Entry { kind: EntryKind::Link(target), ..entry });
+            }
+            _ => print(&entry),
+        }
+    }
+
+    /// The same, of what a link stands for, as long as that is below the root.
+    pub fn with_resolved(&self, print: impl FnOnce(&Entry<'_>)) {
+        let name = self.name();
+        let Ok(stat) = beneath::stat(&self.listing.dir, name) else { return };
+        let mut entry = entry_of(&stat);
+        if let EntryKind::Link(_) = entry.kind {
+            let path = names::join(&self.listing.path, name);
+            let followed = beneath::open(&self.listing.root, &path, OFlags::PATH).and_then(|file| fstat(&file));
+            entry = followed.map_or(entry, |stat| entry_of(&stat));
+        }
+        print(&Entry { name, ..entry });
+    }
 }
 
 /// Whether a listing goes on.
@@ -56,12 +116,24 @@ enum Phase {
 }
 
 impl Listing {
-    pub(super) fn new(dir: OwnedFd) -> Listing {
-        Listing::with_limits(dir, NAMES_MAX, ENTRIES_PER_CALL)
+    /// Of `dir`, which is at `path` below `root`.
+    pub(super) fn new(dir: OwnedFd, root: Arc<OwnedFd>, path: &[u8]) -> Listing {
+        let kept = Kept::new(NAMES_MAX);
+        let path = path.into();
+        Listing { dir, root, path, only: None, kept, phase: Phase::Collecting, entries_per_call: ENTRIES_PER_CALL }
     }
 
-    pub(super) fn with_limits(dir: OwnedFd, names_max: usize, entries_per_call: usize) -> Listing {
-        Listing { dir, kept: Kept::new(names_max), phase: Phase::Collecting, entries_per_call }
+    /// Lists nothing but this name, or those that match it.
+    pub(super) fn only(mut self, name: &[u8], is_pattern: bool) -> Listing {
+        self.only = Some(if is_pattern { Only::Matching(name.into()) } else { Only::Name(name.into()) });
+        self
+    }
+
+    #[cfg(test)]
+    pub(super) fn with_limits(mut self, names_max: usize, entries_per_call: usize) -> Listing {
+        self.kept = Kept::new(names_max);
+        self.entries_per_call = entries_per_call;
+        self
     }
 
     /// Appends names to `out`, each as `print` writes its line, until `out` has at least `bytes_max` bytes or the work of
@@ -75,7 +147,7 @@ impl Listing {
         &mut self,
         out: &mut Vec<u8>,
         bytes_max: usize,
-        print: impl Fn(&[u8], &mut Vec<u8>),
+        print: impl Fn(Listed<'_>, &mut Vec<u8>),
     ) -> Result<ListProgress, Cause> {
         if self.phase == Phase::Collecting {
             let read_to_end = self.collect().map_err(|errno| {
@@ -106,7 +178,7 @@ impl Listing {
             let entry = entry?;
             count += 1;
             let name = entry.file_name().to_bytes();
-            if !is_listed(name) {
+            if !is_listed(name) || !self.only.as_ref().is_none_or(|only| only.takes(name)) {
                 continue;
             }
             let is_directory = match entry.file_type() {
@@ -127,13 +199,13 @@ impl Listing {
         mut sorted: usize,
         out: &mut Vec<u8>,
         bytes_max: usize,
-        print: impl Fn(&[u8], &mut Vec<u8>),
+        print: impl Fn(Listed<'_>, &mut Vec<u8>),
     ) -> Result<Phase, Cause> {
         if next == sorted {
             sorted = self.kept.sort_more(sorted);
         }
         while next < sorted && out.len() < bytes_max {
-            print(self.kept.name(next), out);
+            print(Listed { listing: self, shown: self.kept.name(next) }, out);
             next += 1;
         }
         if next < self.kept.len() {
@@ -144,6 +216,15 @@ impl Listing {
         }
         seek(&self.dir, SeekFrom::Start(0)).map_err(cause)?;
         Ok(Phase::Collecting)
+    }
+}
+
+impl Only {
+    fn takes(&self, name: &[u8]) -> bool {
+        match self {
+            Only::Name(only) => **only == *name,
+            Only::Matching(pattern) => glob::matches(pattern, name),
+        }
     }
 }
 

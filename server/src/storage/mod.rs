@@ -11,11 +11,15 @@
 
 mod beneath;
 mod cause;
+mod in_place;
 mod listing;
 mod names;
+mod quota;
+mod survey;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod tree;
 mod upload;
 
 use std::fs::File;
@@ -25,14 +29,18 @@ use std::path::Path;
 use std::sync::Arc;
 
 use muxftp_proto::{Cause, VPath};
-use rustix::fs::{FileType, FlockOperation, Mode, OFlags, flock, fstat, fstatfs};
+use rustix::fs::{FileType, FlockOperation, Mode, OFlags, flock, fstat, fstatfs, openat};
 use rustix::io::Errno;
 
 use cause::cause;
 pub use cause::cause_of;
-pub use listing::{ListProgress, Listing};
+use in_place::Writer;
+pub use listing::{ListProgress, Listed, Listing};
 use names::TemporaryNames;
+pub use quota::{Quota, Usage};
+pub use survey::{AsciiPosition, Found, Survey, SurveyProgress};
 pub use sweep::Leftovers;
+use upload::Commit;
 pub use upload::Upload;
 
 /// One confined directory. Several servers may have the same one.
@@ -43,6 +51,8 @@ pub struct Root {
     temporaries: TemporaryNames,
     preallocates: bool,
     leftovers: Leftovers,
+    /// What may be kept here, when there is a bound.
+    quota: Option<Arc<Quota>>,
 }
 
 /// When an upload counts as stored.
@@ -74,7 +84,15 @@ impl Root {
         beneath::probe(&dir)?;
         let leftovers = sweep_if_alone(&dir);
         let preallocates = fstatfs(&dir).is_ok_and(|fs| fs.f_type != TMPFS_MAGIC);
-        Ok(Root { dir: Arc::new(dir), durability, temporaries: TemporaryNames::new(), preallocates, leftovers })
+        let temporaries = TemporaryNames::new();
+        Ok(Root { dir: Arc::new(dir), durability, temporaries, preallocates, leftovers, quota: None })
+    }
+
+    /// Holds everything that is written from now on against a quota.
+    #[must_use]
+    pub fn with_quota(mut self, quota: Arc<Quota>) -> Root {
+        self.quota = Some(quota);
+        self
     }
 
     /// What [`Root::open`] found of crashed servers.
@@ -107,7 +125,21 @@ impl Root {
     pub fn open_list(&self, path: &VPath) -> Result<Listing, Cause> {
         names::refuse_hidden(path)?;
         let dir = beneath::open(&self.dir, path.as_bytes(), OFlags::RDONLY | OFlags::DIRECTORY).map_err(cause)?;
-        Ok(Listing::new(dir))
+        Ok(Listing::new(dir, Arc::clone(&self.dir), path.as_bytes()))
+    }
+
+    /// Like [`Root::open_list`], of what stands beside `path`: a name itself, or, for a pattern, those that match it.
+    ///
+    /// # Errors
+    /// As [`Root::open_list`]; [`Cause::NotFound`] for a name that is not there.
+    pub fn open_list_of(&self, path: &VPath, is_pattern: bool) -> Result<Listing, Cause> {
+        names::refuse_hidden(path)?;
+        let (parent, name) = path.split_last().ok_or(Cause::NotDirectory)?;
+        let dir = beneath::open(&self.dir, parent, OFlags::RDONLY | OFlags::DIRECTORY).map_err(cause)?;
+        if !is_pattern {
+            beneath::stat(&dir, name).map_err(cause)?;
+        }
+        Ok(Listing::new(dir, Arc::clone(&self.dir), parent).only(name, is_pattern))
     }
 
     /// Begins an upload of `declared` bytes (when known) to the name `path`. The name is untouched until the commit.
@@ -116,15 +148,75 @@ impl Root {
     /// What would make the commit fail and can be seen now: [`Cause::IsDirectory`], [`Cause::NotRegular`],
     /// [`Cause::BadLink`], [`Cause::BadName`] for a hidden name, a missing directory, no space; and those of the system.
     pub fn open_write(&self, path: &VPath, declared: Option<u64>) -> Result<Upload, Cause> {
+        if path.is_root() {
+            return Err(Cause::IsDirectory);
+        }
+        let (dir, name) = self.parent_of(path)?;
+        let is_new = self.refuse_target(path, &dir, name)?;
+        if is_new && self.quota.as_ref().is_some_and(|quota| !quota.has_room_for_file()) {
+            return Err(Cause::QuotaExceeded);
+        }
+        Upload::begin(self, dir, name, Commit::Replace, declared)
+    }
+
+    /// Begins an upload under a name that is not there, in the directory `path`.
+    ///
+    /// # Errors
+    /// As [`Root::open_write`].
+    pub fn open_new(&self, path: &VPath) -> Result<Upload, Cause> {
         names::refuse_hidden(path)?;
-        let (parent, name) = path.split_last().ok_or(Cause::IsDirectory)?;
-        let dir = match parent {
-            b"" => Arc::clone(&self.dir),
-            _ => Arc::new(beneath::open(&self.dir, parent, self.parent_flags()).map_err(cause)?),
-        };
-        self.refuse_target(path, &dir, name)?;
-        let reserve = declared.filter(|_| self.preallocates);
-        Upload::begin(dir, name, &self.temporaries, self.durability, declared, reserve)
+        let dir = beneath::open(&self.dir, path.as_bytes(), self.parent_flags()).map_err(cause)?;
+        if self.quota.as_ref().is_some_and(|quota| !quota.has_room_for_file()) {
+            return Err(Cause::QuotaExceeded);
+        }
+        // 64 random bits: that two meet is refused at the commit, and will not be seen.
+        let name = format!("stou-{:016x}", rand::random::<u64>());
+        Upload::begin(self, Arc::new(dir), name.as_bytes(), Commit::New, None)
+    }
+
+    /// Goes on with a visible file: behind its end (`None`; it is made if it is missing), or at a byte of it, where it is
+    /// cut first.
+    ///
+    /// # Errors
+    /// [`Cause::Busy`]: another transfer writes to it. [`Cause::BadRestart`]: it has not so many bytes. And those of
+    /// [`Root::open_write`].
+    pub fn open_in_place(&self, path: &VPath, from: Option<u64>) -> Result<Upload, Cause> {
+        let (dir, name) = self.parent_of(path)?;
+        let is_new = self.refuse_target(path, &dir, name)?;
+        if is_new && from.is_some() {
+            return Err(if from == Some(0) { Cause::NotFound } else { Cause::BadRestart });
+        }
+        if is_new {
+            self.make_empty(&dir, name)?;
+        }
+        let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let file = beneath::open(&self.dir, path.as_bytes(), flags).map_err(cause)?;
+        let writer = Writer::of(tree::identity(&file).map_err(cause)?)?;
+        let stat = fstat(&file).map_err(cause)?;
+        match FileType::from_raw_mode(stat.st_mode) {
+            // From now on nobody takes it away; but somebody may just have.
+            FileType::RegularFile if stat.st_nlink == 0 => return Err(Cause::NotFound),
+            FileType::RegularFile => {}
+            FileType::Directory => return Err(Cause::IsDirectory),
+            _ => return Err(Cause::NotRegular),
+        }
+        Upload::go_on(self, dir, name, file, writer, from.unwrap_or(tree::size_of(&stat)))
+    }
+
+    /// For APPE to a name that is not there.
+    fn make_empty(&self, dir: &OwnedFd, name: &[u8]) -> Result<(), Cause> {
+        if let Some(quota) = &self.quota {
+            quota.charge_file()?;
+        }
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let made = openat(dir, name, flags, Mode::from_raw_mode(0o666));
+        if let (Err(_), Some(quota)) = (&made, &self.quota) {
+            quota.refund_file();
+        }
+        match made {
+            Ok(_) | Err(Errno::EXIST) => Ok(()),
+            Err(errno) => Err(cause(errno)),
+        }
     }
 
     /// How the directory of an upload is opened: without the right to read it, unless it must be flushed.
@@ -136,21 +228,22 @@ impl Root {
         access | OFlags::DIRECTORY
     }
 
-    /// An upload replaces a regular file or a link, and nothing else; a link only if it stays below the root.
-    fn refuse_target(&self, path: &VPath, dir: &OwnedFd, name: &[u8]) -> Result<(), Cause> {
+    /// An upload replaces a regular file or a link, and nothing else; a link only if it stays below the root. Gives whether
+    /// there is nothing of that name.
+    fn refuse_target(&self, path: &VPath, dir: &OwnedFd, name: &[u8]) -> Result<bool, Cause> {
         let stat = match beneath::stat(dir, name) {
-            Err(Errno::NOENT) => return Ok(()),
+            Err(Errno::NOENT) => return Ok(true),
             other => other.map_err(cause)?,
         };
         match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => Ok(()),
+            FileType::RegularFile => Ok(false),
             FileType::Directory => Err(Cause::IsDirectory),
             FileType::Symlink => match beneath::open(&self.dir, path.as_bytes(), OFlags::PATH) {
-                Err(Errno::NOENT) => Ok(()),
+                Err(Errno::NOENT) => Ok(false),
                 Err(errno) => Err(cause(errno)),
                 Ok(file) => match FileType::from_raw_mode(fstat(&file).map_err(cause)?.st_mode) {
                     FileType::Directory => Err(Cause::IsDirectory),
-                    _ => Ok(()),
+                    _ => Ok(false),
                 },
             },
             _ => Err(Cause::NotRegular),

@@ -52,6 +52,11 @@ pub(super) fn is_temporary(name: &[u8]) -> bool {
     instance.iter().all(u8::is_ascii_hexdigit) && !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
 }
 
+/// A path, and a name in it.
+pub(super) fn join(parent: &[u8], name: &[u8]) -> Vec<u8> {
+    if parent.is_empty() { name.to_vec() } else { [parent, b"/", name].concat() }
+}
+
 const PREFIX: &[u8] = b".muxftp-";
 const SUFFIX: &[u8] = b".part";
 const INSTANCE_DIGITS: usize = 16;

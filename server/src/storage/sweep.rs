@@ -68,7 +68,7 @@ fn sweep_directory(root: &OwnedFd, path: &[u8], pending: &mut Vec<Vec<u8>>) -> R
             known => known,
         };
         match file_type {
-            FileType::Directory => pending.push(join(path, name)),
+            FileType::Directory => pending.push(names::join(path, name)),
             FileType::RegularFile if names::is_temporary(name) => match unlinkat(&dir, name, AtFlags::empty()) {
                 Ok(()) => outcome.removed += 1,
                 Err(_) => outcome.failed += 1,
@@ -77,8 +77,4 @@ fn sweep_directory(root: &OwnedFd, path: &[u8], pending: &mut Vec<Vec<u8>>) -> R
         }
     }
     Ok(outcome)
-}
-
-fn join(parent: &[u8], name: &[u8]) -> Vec<u8> {
-    if parent.is_empty() { name.to_vec() } else { [parent, b"/", name].concat() }
 }

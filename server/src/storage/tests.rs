@@ -318,7 +318,7 @@ fn a_large_directory_comes_sorted_and_once_in_several_passes() {
     expected.sort_unstable();
     let listed_with = |names_max| {
         let opened = beneath::open(&root.dir, b"", OFlags::RDONLY | OFlags::DIRECTORY).unwrap();
-        list(&mut Listing::with_limits(opened, names_max, 1000))
+        list(&mut Listing::new(opened, Arc::clone(&root.dir), b"").with_limits(names_max, 1000))
     };
     for names_max in [10_000, 49_999, 50_000, 50_001] {
         let listed = listed_with(names_max);
@@ -336,7 +336,7 @@ fn names_that_come_and_go_do_not_disturb_those_that_stay() {
         fs::write(base.join(format!("goes-{n}")), "").unwrap();
     }
     let opened = beneath::open(&root.dir, b"", OFlags::RDONLY | OFlags::DIRECTORY).unwrap();
-    let mut listing = Listing::with_limits(opened, 500, 100);
+    let mut listing = Listing::new(opened, Arc::clone(&root.dir), b"").with_limits(500, 100);
     let mut out = Vec::new();
     for n in 0.. {
         if n < 3_000 {
@@ -369,7 +369,7 @@ fn an_unusable_root_is_an_error() {
     assert!(Root::open(&dir.path().join("file/below"), Durability::None).is_err());
 }
 
-fn line(name: &[u8], out: &mut Vec<u8>) {
-    out.extend_from_slice(name);
+fn line(listed: Listed<'_>, out: &mut Vec<u8>) {
+    out.extend_from_slice(listed.shown);
     out.push(b'\n');
 }

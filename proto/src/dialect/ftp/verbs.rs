@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn lines_are_cut_into_verb_and_argument() {
-        let table: &[(&str, Result<(Verb, &str), Cause>)] = &[
+        let table = [
             ("RETR a", Ok((Verb::Retr, "a"))),
             ("retr  a ", Ok((Verb::Retr, " a "))),
             ("  NOOP", Ok((Verb::Noop, ""))),
@@ -267,7 +267,7 @@ mod tests {
         ];
         for (line, expected) in table {
             let cut = parse_line(line.as_bytes()).map(|(row, argument)| (row.verb, argument));
-            assert_eq!(cut, expected.map(|(verb, argument)| (verb, argument.as_bytes())), "{line:?}");
+            assert_eq!(cut, expected.map(|(verb, argument): (_, &str)| (verb, argument.as_bytes())), "{line:?}");
         }
     }
 }

@@ -318,8 +318,10 @@ fn say(core: &mut Core, reply: FtpReply<'_>) {
 
 /// Whether a line is answered at once while a transfer runs. STAT with a path is a transfer itself, and waits.
 fn is_let_through(line: &[u8]) -> bool {
-    parse_line(line)
-        .is_ok_and(|(row, argument)| row.in_transfer && !(row.verb == Verb::Stat && !argument.trim_ascii().is_empty()))
+    parse_line(line).is_ok_and(|(row, argument)| {
+        let is_transfer = row.verb == Verb::Stat && !argument.trim_ascii().is_empty();
+        row.in_transfer && !is_transfer
+    })
 }
 
 fn is_abort(line: &[u8]) -> bool {

@@ -29,7 +29,7 @@ fn flags_win_over_the_file_and_the_file_over_the_defaults() {
     let text = "root = \"/srv\"\n[guest]\naccess = \"off\"\n[timeouts]\nidle = \"90s\"\n[log]\nformat = \"json\"\n";
     let config = resolve_both(&["--guest", "read-only", "--data-ports", "6000-6010"], text).unwrap();
     assert_eq!(config.root, PathBuf::from("/srv"));
-    assert_eq!(config.guest, GuestAccess::ReadOnly);
+    assert_eq!(config.guest.access, GuestAccess::ReadOnly);
     assert_eq!(config.data_ports.to_string(), "6000-6010");
     assert_eq!(config.timeouts.idle, Duration::from_secs(90));
     assert_eq!(config.timeouts.stall, Config::defaults().timeouts.stall);
@@ -56,7 +56,7 @@ fn listeners_come_from_flags_then_file_then_defaults() {
     assert_eq!(shown(&[], file), ["simple://127.0.0.1:4000", "simple://[::1]:4000"]);
     assert_eq!(shown(&["--listen", "simple://[::1]:5"], file), ["simple://[::1]:5"]);
     assert_eq!(shown(&["--host", "::1", "--port", "0"], ""), ["simple://[::1]:0"]);
-    assert_eq!(shown(&["--host", "[::1]"], ""), ["simple://[::1]:2021", "updown://[::1]:5001"]);
+    assert_eq!(shown(&["--host", "[::1]"], ""), ["simple://[::1]:2021", "updown://[::1]:5001", "ftp://[::1]:2121"]);
     assert_eq!(shown(&["--port", "7"], ""), ["simple://127.0.0.1:7"], "one port, one listener");
     assert!(resolve_both(&["--port", "1"], file).unwrap_err().contains("use --listen"));
 }
@@ -66,10 +66,10 @@ fn a_guest_beyond_this_machine_must_be_stated() {
     for host in ["0.0.0.0", "::", "::ffff:0.0.0.0"] {
         let error = resolve_both(&["--host", host], "").unwrap_err();
         assert!(error.contains("--guest read-only") && error.contains("access = \"read-only\""), "{error}");
-        assert_eq!(resolve_both(&["--host", host, "--guest", "off"], "").unwrap().guest, GuestAccess::Off);
+        assert_eq!(resolve_both(&["--host", host, "--guest", "off"], "").unwrap().guest.access, GuestAccess::Off);
     }
     for host in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"] {
-        assert_eq!(resolve_both(&["--host", host], "").unwrap().guest, GuestAccess::ReadWrite, "{host}");
+        assert_eq!(resolve_both(&["--host", host], "").unwrap().guest.access, GuestAccess::ReadWrite, "{host}");
     }
 }
 

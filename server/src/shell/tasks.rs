@@ -1,0 +1,231 @@
+//! What a session of `ftp` wants done without a data connection: log-ins, questions about files, changes of the tree.
+//!
+//! What may take long (passwords, hashes, whole files) is a worker's; the rest is done at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use muxftp_proto::Cause;
+use muxftp_proto::server::io::{Event, OperationId, Secret, Task, TaskAnswer};
+use muxftp_reactor::{Job, Key, Reactor};
+
+use super::accounts::Opened;
+use super::open::{self, Waiting};
+use super::session::Session;
+use super::{Done, Owner, Shared, WorkDone};
+use crate::log;
+use crate::storage::{Found, ReadFile, Root, Survey, SurveyProgress};
+use crate::users::User;
+
+/// What a survey is for.
+pub(super) enum Purpose {
+    /// SIZE in TYPE A.
+    Size,
+    /// HASH, of these bytes.
+    Digest(u64, u64),
+    /// The position of a transfer.
+    Open(Waiting),
+}
+
+impl Session {
+    pub(super) fn run_task(&mut self, op: OperationId, task: Task, shared: &mut Shared, rx: &mut Reactor<Owner>) {
+        let result = match task {
+            Task::LogIn { name, password } => return self.log_in(op, name, password, shared, rx),
+            Task::AsciiSize(path) => self.root(shared).and_then(|root| root.open_read(&path)).and_then(|opened| {
+                let ReadFile { file, size } = opened;
+                self.survey(op, Survey::ascii_size(file, size), Purpose::Size, shared)
+            }),
+            Task::Hash { path, algorithm, range } => {
+                self.root(shared).and_then(|root| root.open_read(&path)).and_then(|ReadFile { file, size }| {
+                    let (first, end) = range.map_or((0, size), |(first, last)| (first.min(size), size.min(last + 1)));
+                    let purpose = Purpose::Digest(first, end.saturating_sub(1).max(first));
+                    self.survey(op, Survey::hash(file, algorithm, first, end), purpose, shared)
+                })
+            }
+            task => {
+                let result = self.root(shared).and_then(|root| done_at_once(&root, task));
+                return self.answer(Event::TaskDone { op, result }, rx);
+            }
+        };
+        if let Err(cause) = result {
+            self.answer(Event::TaskDone { op, result: Err(cause) }, rx);
+        }
+    }
+
+    fn log_in(
+        &mut self,
+        op: OperationId,
+        name: Vec<u8>,
+        password: Secret,
+        shared: &mut Shared,
+        rx: &mut Reactor<Owner>,
+    ) {
+        let (key, address) = (self.key(), self.peer().ip());
+        if shared.failures.is_locked_out(address, rx.now()) {
+            log::login(self.line(), &name, Err(Cause::LockedOut));
+            return self.answer(Event::TaskDone { op, result: Err(Cause::LockedOut) }, rx);
+        }
+        if is_guest(&name) {
+            let guest = shared.accounts.guest();
+            let open = shared.accounts.get(guest).is_some_and(|guest| guest.permissions != Default::default());
+            return match open {
+                true => self.enter(op, guest, shared, rx),
+                false => self.login_failed(op, &name, shared, rx),
+            };
+        }
+        let (Some(users), Some(workers)) = (shared.users.clone(), &mut shared.workers) else {
+            return self.login_failed(op, &name, shared, rx);
+        };
+        let job: Job<WorkDone> = Box::new(move || {
+            let user = users.check(&name, &password.0);
+            Done::PasswordChecked { session: key, op, name, user }
+        });
+        if workers.submit(job).is_err() {
+            self.answer(Event::TaskDone { op, result: Err(Cause::OutOfResources) }, rx);
+        }
+    }
+
+    /// A worker has held the password against the name.
+    pub(super) fn password_checked(
+        &mut self,
+        op: OperationId,
+        name: &[u8],
+        user: Option<Arc<User>>,
+        shared: &mut Shared,
+        rx: &mut Reactor<Owner>,
+    ) {
+        let Some(user) = user.filter(|user| user.may_come_from(self.peer().ip())) else {
+            return self.login_failed(op, name, shared, rx);
+        };
+        shared.failures.succeeded(self.peer().ip());
+        if let Some(account) = shared.accounts.find(&user.name) {
+            shared.accounts.update(account, user.permissions, &user.allowance);
+            return self.enter(op, account, shared, rx);
+        }
+        let (key, durability) = (self.key(), shared.durability);
+        let job: Job<WorkDone> = Box::new(move || {
+            let opened = Root::open(&user.root, durability).map(|root| Opened::new(root, &user.allowance));
+            Done::RootOpened { session: key, op, user, opened }
+        });
+        if shared.workers.as_mut().is_none_or(|workers| workers.submit(job).is_err()) {
+            self.answer(Event::TaskDone { op, result: Err(Cause::OutOfResources) }, rx);
+        }
+    }
+
+    /// A worker has opened the user's directory. Another session of the user may have been faster.
+    pub(super) fn root_opened(
+        &mut self,
+        op: OperationId,
+        user: &User,
+        opened: std::io::Result<Opened>,
+        shared: &mut Shared,
+        rx: &mut Reactor<Owner>,
+    ) {
+        let account = match (shared.accounts.find(&user.name), opened) {
+            (Some(account), _) => account,
+            (None, Ok(opened)) => shared.accounts.add(&user.name, opened, user.permissions, &user.allowance),
+            (None, Err(error)) => {
+                log::root_unusable(&user.name, &user.root, &error);
+                return self.answer(Event::TaskDone { op, result: Err(Cause::DiskError) }, rx);
+            }
+        };
+        self.enter(op, account, shared, rx);
+    }
+
+    fn enter(&mut self, op: OperationId, account: Key, shared: &mut Shared, rx: &mut Reactor<Owner>) {
+        let entered = shared.accounts.enter(account, self.peer().ip());
+        let (name, permissions) = match shared.accounts.get(account) {
+            Some(account) => (account.name().to_owned(), account.permissions),
+            None => return self.answer(Event::TaskDone { op, result: Err(Cause::OutOfResources) }, rx),
+        };
+        if entered.is_ok() {
+            self.set_account(account);
+        }
+        log::login(self.line(), name.as_bytes(), entered);
+        self.answer(Event::TaskDone { op, result: entered.map(|()| TaskAnswer::LoggedIn(permissions)) }, rx);
+    }
+
+    fn login_failed(&mut self, op: OperationId, name: &[u8], shared: &mut Shared, rx: &mut Reactor<Owner>) {
+        log::login(self.line(), name, Err(Cause::LoginFailed));
+        let pause = shared.failures.failed(self.peer().ip(), rx.now());
+        self.answer_later(pause, Event::TaskDone { op, result: Err(Cause::LoginFailed) }, rx);
+    }
+
+    /// Has a file looked at from beginning to end.
+    pub(super) fn survey(
+        &self,
+        op: OperationId,
+        survey: Survey,
+        purpose: Purpose,
+        shared: &mut Shared,
+    ) -> Result<(), Cause> {
+        let session = self.key();
+        let job: Job<WorkDone> = Box::new(move || Done::Surveyed { session, op, purpose, progress: survey.step() });
+        let workers = shared.workers.as_mut().ok_or(Cause::OutOfResources)?;
+        workers.submit(job).map_err(|_| Cause::OutOfResources)
+    }
+
+    /// A worker has looked at a part of a file, or at all of it.
+    pub(super) fn surveyed(
+        &mut self,
+        op: OperationId,
+        purpose: Purpose,
+        progress: std::io::Result<SurveyProgress>,
+        shared: &mut Shared,
+        rx: &mut Reactor<Owner>,
+    ) {
+        let result = match (progress, purpose) {
+            (Ok(SurveyProgress::More(survey)), purpose) => {
+                // Only now, so that a client that has gone keeps no worker busy.
+                if !self.awaits(op) {
+                    return;
+                }
+                let opens = matches!(purpose, Purpose::Open(_));
+                return match self.survey(op, survey, purpose, shared) {
+                    Ok(()) => {}
+                    Err(cause) if opens => self.answer(Event::StorageFailed { op, cause }, rx),
+                    Err(cause) => self.answer(Event::TaskDone { op, result: Err(cause) }, rx),
+                };
+            }
+            (Ok(SurveyProgress::Found(Found::AsciiPosition(position))), Purpose::Open(waiting)) => {
+                if self.awaits(op) {
+                    let ready = self.root(shared).and_then(|root| open::at(&root, position, waiting));
+                    self.opened(op, ready, rx);
+                }
+                return;
+            }
+            (_, Purpose::Open(_)) => return self.answer(Event::StorageFailed { op, cause: Cause::DiskError }, rx),
+            (Ok(SurveyProgress::Found(Found::AsciiSize(bytes))), _) => Ok(TaskAnswer::Number(bytes)),
+            (Ok(SurveyProgress::Found(Found::Digest(digest))), Purpose::Digest(first, last)) => {
+                Ok(TaskAnswer::Digest { digest, range: (first, last) })
+            }
+            (Ok(_), _) => Err(Cause::DiskError),
+            (Err(error), _) => Err(crate::storage::cause_of(&error)),
+        };
+        self.answer(Event::TaskDone { op, result }, rx);
+    }
+
+    /// Tells the session something, once this much time has passed.
+    fn answer_later(&mut self, pause: Duration, event: Event, rx: &Reactor<Owner>) {
+        self.hold_back(rx.now() + pause, event);
+    }
+}
+
+fn done_at_once(root: &Root, task: Task) -> Result<TaskAnswer, Cause> {
+    match task {
+        Task::Examine(path) => return root.examine(&path).map(TaskAnswer::Entry),
+        Task::Available => return root.available().map(TaskAnswer::Number),
+        Task::MakeDirectory(path) => root.make_dir(&path)?,
+        Task::RemoveDirectory(path) => root.remove_dir(&path)?,
+        Task::RemoveFile(path) => root.remove_file(&path)?,
+        Task::Rename { from, to } => root.rename(&from, &to)?,
+        Task::SetMode(path, mode) => root.set_mode(&path, mode)?,
+        Task::SetModified(path, seconds) => root.set_modified(&path, seconds)?,
+        Task::LogIn { .. } | Task::AsciiSize(_) | Task::Hash { .. } => return Err(Cause::NotImplemented),
+    }
+    Ok(TaskAnswer::Done)
+}
+
+fn is_guest(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"anonymous") || name.eq_ignore_ascii_case(b"ftp")
+}
