@@ -1,20 +1,57 @@
 //! TYPE A: line ends on the wire are CR LF, in files LF (RFC 959 3.1.1.1).
 //!
-//! Every LF of a file becomes CR LF, also one behind a CR: so the way back restores any file byte by byte, and the size on
-//! the wire is that of the file plus its number of LFs.
+//! An LF of a file becomes CR LF; a CR LF that is in the file already is a line end too, and stays one. So a text comes back
+//! with the line ends of this system, whatever it had, and the size on the wire is that of the file plus its number of LFs
+//! without a CR before them.
 //!
 //! Invariant: how the bytes are cut into pieces makes no difference to the result.
 
 /// From a file to the wire.
-pub fn to_wire(input: &[u8], out: &mut Vec<u8>) {
-    let mut lines = input.split_inclusive(|&byte| byte == b'\n');
-    for line in &mut lines {
-        match line.strip_suffix(b"\n") {
-            Some(text) => {
-                out.extend_from_slice(text);
-                out.extend_from_slice(b"\r\n");
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ToWire {
+    after_cr: bool,
+}
+
+impl ToWire {
+    /// From the middle of a file; `after_cr`: the byte before, on the wire, is a CR.
+    pub fn from_middle(after_cr: bool) -> ToWire {
+        ToWire { after_cr }
+    }
+
+    /// Converts a piece.
+    pub fn convert(&mut self, input: &[u8], out: &mut Vec<u8>) {
+        for line in input.split_inclusive(|&byte| byte == b'\n') {
+            let text = line.strip_suffix(b"\n");
+            out.extend_from_slice(text.unwrap_or(line));
+            self.pass(text.unwrap_or(line));
+            if text.is_some() {
+                if !self.after_cr {
+                    out.push(b'\r');
+                }
+                out.push(b'\n');
+                self.after_cr = false;
             }
-            None => out.extend_from_slice(line),
+        }
+    }
+
+    /// How many bytes a piece becomes.
+    pub fn count(&mut self, input: &[u8]) -> u64 {
+        let mut added = 0;
+        for line in input.split_inclusive(|&byte| byte == b'\n') {
+            match line.strip_suffix(b"\n") {
+                Some(text) => {
+                    self.pass(text);
+                    added += u64::from(!std::mem::take(&mut self.after_cr));
+                }
+                None => self.pass(line),
+            }
+        }
+        input.len() as u64 + added
+    }
+
+    fn pass(&mut self, text: &[u8]) {
+        if let Some(&last) = text.last() {
+            self.after_cr = last == b'\r';
         }
     }
 }
@@ -60,9 +97,11 @@ mod tests {
 
     use super::*;
 
-    fn wire(input: &[u8]) -> Vec<u8> {
-        let mut out = Vec::new();
-        to_wire(input, &mut out);
+    fn wire(pieces: &[&[u8]]) -> Vec<u8> {
+        let (mut encoder, mut out) = (ToWire::default(), Vec::new());
+        for piece in pieces {
+            encoder.convert(piece, &mut out);
+        }
         out
     }
 
@@ -75,38 +114,50 @@ mod tests {
         out
     }
 
+    fn cut<'a>(mut rest: &'a [u8], sizes: &[usize]) -> Vec<&'a [u8]> {
+        let (mut pieces, mut sizes) = (Vec::new(), sizes.iter().cycle());
+        while !rest.is_empty() {
+            let (piece, tail) = rest.split_at(sizes.next().map_or(1, |size| *size).min(rest.len()));
+            pieces.push(piece);
+            rest = tail;
+        }
+        pieces
+    }
+
     #[test]
     fn line_ends_are_converted_and_nothing_else() {
-        for (local, remote) in
-            [("", ""), ("a\nb", "a\r\nb"), ("\n\n", "\r\n\r\n"), ("a\rb", "a\rb"), ("a\r\n", "a\r\r\n"), ("a\r", "a\r")]
-        {
-            assert_eq!(wire(local.as_bytes()), remote.as_bytes(), "{local:?}");
-            assert_eq!(file(&[remote.as_bytes()]), local.as_bytes(), "{remote:?}");
+        for (local, remote, back) in [
+            ("", "", ""),
+            ("a\nb", "a\r\nb", "a\nb"),
+            ("\n\n", "\r\n\r\n", "\n\n"),
+            ("a\rb", "a\rb", "a\rb"),
+            ("a\r\nb\n", "a\r\nb\r\n", "a\nb\n"),
+            ("a\r\r\n", "a\r\r\n", "a\r\n"),
+            ("a\r", "a\r", "a\r"),
+        ] {
+            assert_eq!(wire(&[local.as_bytes()]), remote.as_bytes(), "{local:?}");
+            assert_eq!(file(&[remote.as_bytes()]), back.as_bytes(), "{remote:?}");
         }
         assert_eq!(file(&[b"a\r", b"\nb\r", b"c\r"]), b"a\nb\rc\r");
+        assert_eq!(wire(&[b"a\r", b"\nb", b"\n"]), b"a\r\nb\r\n");
     }
 
     proptest! {
         #[test]
-        fn the_way_back_restores_any_file_however_it_is_cut(
+        fn cuts_make_no_difference_and_a_text_of_this_system_comes_back(
             content in proptest::collection::vec(prop_oneof![Just(b'\n'), Just(b'\r'), any::<u8>()], 0..200),
             cuts in proptest::collection::vec(1usize..9, 1..20),
         ) {
-            let (mut sent, mut rest, mut sizes) = (Vec::new(), &content[..], cuts.iter().cycle());
-            while !rest.is_empty() {
-                let (piece, tail) = rest.split_at((*sizes.next().unwrap()).min(rest.len()));
-                to_wire(piece, &mut sent);
-                rest = tail;
+            let sent = wire(&[&content]);
+            prop_assert_eq!(&wire(&cut(&content, &cuts)), &sent);
+            let mut counter = ToWire::default();
+            let count: u64 = cut(&content, &cuts).into_iter().map(|piece| counter.count(piece)).sum();
+            prop_assert_eq!(count, sent.len() as u64);
+            let back = file(&[&sent]);
+            prop_assert_eq!(&file(&cut(&sent, &cuts)), &back);
+            if !content.windows(2).any(|pair| pair == b"\r\n") {
+                prop_assert_eq!(back, content);
             }
-            prop_assert_eq!(&sent, &wire(&content));
-            prop_assert_eq!(sent.len(), content.len() + content.iter().filter(|&&byte| byte == b'\n').count());
-            let (mut pieces, mut rest) = (Vec::new(), &sent[..]);
-            while !rest.is_empty() {
-                let (piece, tail) = rest.split_at((*sizes.next().unwrap()).min(rest.len()));
-                pieces.push(piece);
-                rest = tail;
-            }
-            prop_assert_eq!(file(&pieces), content);
         }
     }
 }

@@ -53,6 +53,7 @@ pub(super) struct Download {
 /// A file as text: what is converted but not yet sent stands in `pending`.
 pub(super) struct TextDownload {
     source: Download,
+    encoder: ascii::ToWire,
     pending: Pending,
 }
 
@@ -144,14 +145,9 @@ impl Download {
 }
 
 impl TextDownload {
-    /// `within_line_end`: the first byte to send is the LF of a line end whose CR is not asked for.
-    pub(super) fn new(mut source: Download, within_line_end: bool) -> TextDownload {
-        let mut pending = Pending::default();
-        if within_line_end {
-            source.offset += 1;
-            pending.bytes.push(b'\n');
-        }
-        TextDownload { source, pending }
+    /// `after_cr`: the byte before, on the wire, is a CR.
+    pub(super) fn new(source: Download, after_cr: bool) -> TextDownload {
+        TextDownload { source, encoder: ascii::ToWire::from_middle(after_cr), pending: Pending::default() }
     }
 
     fn send(&mut self, stream: &TcpStream, most: usize, sent: &mut u64, buffer: &mut [u8]) -> Next {
@@ -175,7 +171,7 @@ impl TextDownload {
                 Ok(count) => {
                     self.source.offset += count as u64;
                     self.pending.clear();
-                    ascii::to_wire(&buffer[..count], &mut self.pending.bytes);
+                    self.encoder.convert(&buffer[..count], &mut self.pending.bytes);
                 }
                 Err(error) => return Next::Failed(storage::cause_of(&error)),
             }

@@ -75,10 +75,10 @@ pub(super) fn at(root: &Root, position: Option<AsciiPosition>, waiting: Waiting)
     match waiting {
         Waiting::Download(file, end) => {
             let download = Download { file, offset: position.offset, end };
-            Ok(Ready::new(Content::Text(TextDownload::new(download, position.within_line_end))))
+            Ok(Ready::new(Content::Text(TextDownload::new(download, position.after_cr))))
         }
-        // Half a line end has no place in a file.
-        Waiting::Upload(_) if position.within_line_end => Err(Cause::BadRestart),
+        // What would follow may be the other half of a line end.
+        Waiting::Upload(_) if position.after_cr => Err(Cause::BadRestart),
         Waiting::Upload(path) => Ok(Ready::new(Content::Upload(root.open_in_place(&path, Some(position.offset))?))),
     }
 }

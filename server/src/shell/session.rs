@@ -259,8 +259,10 @@ impl Session {
                 Ok(Step::Moved(bytes)) => {
                     self.proto.handle_input(&shared.buffer[..bytes], now);
                     let Some(readiness) = rx.readiness(self.stream_key) else { return Again::No };
-                    // A short read has emptied the socket; a hang-up that came before is still to be read.
-                    if bytes < CONTROL_READ_BYTES && !readiness.read_closed {
+                    // A short read has emptied the socket, unless it stopped at the urgent byte of an ABOR, in the middle of
+                    // a line; a hang-up that came before is still to be read.
+                    let is_whole = shared.buffer[bytes - 1] == b'\n';
+                    if bytes < CONTROL_READ_BYTES && is_whole && !readiness.read_closed {
                         readiness.readable = false;
                         return Again::No;
                     }

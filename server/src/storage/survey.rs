@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
+use muxftp_proto::representation::ascii::ToWire;
 use muxftp_proto::server::io::HashAlgorithm;
 use sha2::Digest;
 
@@ -24,10 +25,10 @@ enum Work {
     Sha256(sha2::Sha256),
     Sha512(sha2::Sha512),
     Crc32(crc32fast::Hasher),
-    /// Line ends so far.
-    AsciiSize(u64),
+    /// Bytes on the wire so far.
+    AsciiSize(ToWire, u64),
     /// Bytes on the wire that are still to be passed over.
-    AsciiPosition(u64),
+    AsciiPosition(ToWire, u64),
 }
 
 /// What comes of a step.
@@ -55,8 +56,8 @@ pub enum Found {
 pub struct AsciiPosition {
     /// Bytes of the file before it.
     pub offset: u64,
-    /// It is the LF of a CR LF: in the file there is no place for it, but the one of the LF at `offset`.
-    pub within_line_end: bool,
+    /// The byte before it, on the wire, is a CR: of the file, or of the line end whose LF stands at `offset`.
+    pub after_cr: bool,
 }
 
 impl Survey {
@@ -72,12 +73,12 @@ impl Survey {
 
     /// Counts what a file of `size` bytes would be in TYPE A.
     pub fn ascii_size(file: File, size: u64) -> Survey {
-        Survey { file, position: 0, end: size, work: Work::AsciiSize(0) }
+        Survey { file, position: 0, end: size, work: Work::AsciiSize(ToWire::default(), 0) }
     }
 
     /// Finds byte `position` of the wire in a file of `size` bytes.
     pub fn ascii_position(file: File, size: u64, position: u64) -> Survey {
-        Survey { file, position: 0, end: size, work: Work::AsciiPosition(position) }
+        Survey { file, position: 0, end: size, work: Work::AsciiPosition(ToWire::default(), position) }
     }
 
     /// Reads on, [`STEP_BYTES`] at most.
@@ -108,15 +109,16 @@ impl Survey {
             Work::Sha256(hasher) => hasher.update(bytes),
             Work::Sha512(hasher) => hasher.update(bytes),
             Work::Crc32(hasher) => hasher.update(bytes),
-            Work::AsciiSize(lines) => *lines += line_ends(bytes),
-            Work::AsciiPosition(left) => {
-                let whole = bytes.len() as u64 + line_ends(bytes);
-                // Not beyond the end of this piece: it need not be looked at byte by byte.
+            Work::AsciiSize(text, sum) => *sum += text.count(bytes),
+            Work::AsciiPosition(text, left) => {
+                let before = *text;
+                let whole = text.count(bytes);
+                // Not within this piece: it need not be looked at byte by byte.
                 if whole <= *left {
                     *left -= whole;
                     return None;
                 }
-                return Some(Found::AsciiPosition(Some(position_in(bytes, *left, self.position))));
+                return Some(Found::AsciiPosition(Some(position_in(bytes, *left, before, self.position))));
             }
         }
         None
@@ -127,31 +129,31 @@ impl Survey {
             Work::Sha256(hasher) => Found::Digest(hasher.finalize().to_vec()),
             Work::Sha512(hasher) => Found::Digest(hasher.finalize().to_vec()),
             Work::Crc32(hasher) => Found::Digest(hasher.finalize().to_be_bytes().to_vec()),
-            Work::AsciiSize(lines) => Found::AsciiSize(self.end + lines),
-            Work::AsciiPosition(0) => {
-                Found::AsciiPosition(Some(AsciiPosition { offset: self.end, within_line_end: false }))
+            Work::AsciiSize(_, sum) => Found::AsciiSize(sum),
+            Work::AsciiPosition(text, 0) => {
+                let after_cr = text != ToWire::default();
+                Found::AsciiPosition(Some(AsciiPosition { offset: self.end, after_cr }))
             }
-            Work::AsciiPosition(_) => Found::AsciiPosition(None),
+            Work::AsciiPosition(..) => Found::AsciiPosition(None),
         }
     }
 }
 
-/// The byte of the wire that comes after `left` others, in a piece that begins at `start`.
-fn position_in(bytes: &[u8], mut left: u64, start: u64) -> AsciiPosition {
-    for (offset, &byte) in bytes.iter().enumerate() {
-        let offset = start + offset as u64;
-        match (left, byte) {
-            (0, _) => return AsciiPosition { offset, within_line_end: false },
-            (1, b'\n') => return AsciiPosition { offset, within_line_end: true },
-            (_, b'\n') => left -= 2,
-            _ => left -= 1,
+/// The byte of the wire that comes after `left` others, in a piece that begins at `start` and does hold it.
+fn position_in(bytes: &[u8], mut left: u64, mut text: ToWire, start: u64) -> AsciiPosition {
+    let mut offset = 0;
+    while left > 0 && offset < bytes.len() {
+        let before = text;
+        let width = text.count(&bytes[offset..=offset]);
+        if width > left {
+            // Only a line end is wider than one byte: it is its LF.
+            return AsciiPosition { offset: start + offset as u64, after_cr: true };
         }
+        debug_assert!(width == 1 || before == ToWire::default());
+        left -= width;
+        offset += 1;
     }
-    AsciiPosition { offset: start + bytes.len() as u64, within_line_end: false }
-}
-
-fn line_ends(bytes: &[u8]) -> u64 {
-    bytes.iter().map(|&byte| u64::from(byte == b'\n')).sum()
+    AsciiPosition { offset: start + offset as u64, after_cr: text != ToWire::default() }
 }
 
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -212,17 +214,28 @@ mod tests {
 
     #[test]
     fn positions_on_the_wire_are_found_in_the_file() {
-        let content = b"ab\n\nc";
-        let wire = b"ab\r\n\r\nc";
-        let at = |position| match run(Survey::ascii_position(file(content), 5, position)) {
-            Found::AsciiPosition(found) => found.map(|found| (found.offset, found.within_line_end)),
+        let content = b"a\n\nb\r\nc";
+        let wire = b"a\r\n\r\nb\r\nc";
+        let at = |position| match run(Survey::ascii_position(file(content), 7, position)) {
+            Found::AsciiPosition(found) => found.map(|found| (found.offset, found.after_cr)),
             other => panic!("{other:?}"),
         };
-        let expected = [(0, false), (1, false), (2, false), (2, true), (3, false), (3, true), (4, false), (5, false)];
+        let expected = [
+            (0, false),
+            (1, false),
+            (1, true),
+            (2, false),
+            (2, true),
+            (3, false),
+            (4, false),
+            (5, true),
+            (6, false),
+            (7, false),
+        ];
         assert_eq!(expected.len(), wire.len() + 1);
         for (position, expected) in expected.into_iter().enumerate() {
             assert_eq!(at(position as u64), Some(expected), "{position}");
         }
-        assert_eq!(at(8), None);
+        assert_eq!(at(10), None);
     }
 }
