@@ -27,12 +27,7 @@ fn files_come_and_go_by_every_kind_of_data_connection() {
     let here = tempfile::tempdir().unwrap();
     let content = noise(7, 123_456);
     std::fs::write(here.path().join("up"), &content).unwrap();
-    let kinds: [&[&str]; 4] = [
-        &[],
-        &["--disable-epsv"],
-        &["--ftp-port", "-"],
-        &["--ftp-port", "-", "--disable-eprt"],
-    ];
+    let kinds: [&[&str]; 4] = [&[], &["--disable-epsv"], &["--ftp-port", "-"], &["--ftp-port", "-", "--disable-eprt"]];
     for (index, kind) in kinds.into_iter().enumerate() {
         let name = format!("came {index}");
         let there = url(&server, &name.replace(' ', "%20"));

@@ -23,8 +23,10 @@ fn converse(name: &str, server: &TestServer, directory: &Path, options: &[&str],
 
 #[test]
 fn both_fetch_and_bring_files_in_all_modes() {
-    let table: [(&str, &[&str], &[&str]); 2] =
-        [("tnftp", &["-n", "-v", "-i"], &["passive on", "passive off"]), ("inetutils-ftp", &["-n", "-v", "-i"], &["passive", "status"])];
+    let table: [(&str, &[&str], &[&str]); 2] = [
+        ("tnftp", &["-n", "-v", "-i"], &["passive on", "passive off"]),
+        ("inetutils-ftp", &["-n", "-v", "-i"], &["passive", "status"]),
+    ];
     for (name, options, modes) in table {
         for mode in modes {
             let server = server();

@@ -13,7 +13,15 @@ fn wget_fetches_a_tree() {
         let mut got = tree(&here.path().join("tree"));
         got.retain(|(name, _)| !name.ends_with(".listing"));
         assert_eq!(got, tree(&server.path().join("tree")), "{mode}");
-        let again = run(program("wget", here.path()).unwrap().args(["-nv", "-N", "-r", "-nH", mode, "--restrict-file-names=nocontrol", &url]));
+        let again = run(program("wget", here.path()).unwrap().args([
+            "-nv",
+            "-N",
+            "-r",
+            "-nH",
+            mode,
+            "--restrict-file-names=nocontrol",
+            &url,
+        ]));
         assert!(!again.contains("->"), "nothing is newer: {again}");
     }
 }
@@ -29,7 +37,9 @@ fn ncftp_brings_and_fetches_a_tree() {
         run(get.args(["-V", mode, "-R", "-P", &port, &host, ".", "/tree"]));
         let expected = tree(&server.path().join("tree"));
         assert_eq!(tree(&here.path().join("tree")), expected, "{mode}");
-        run(program("ncftpput", here.path()).unwrap().args(["-V", mode, "-R", "-m", "-P", &port, &host, "/up", "tree"]));
+        run(program("ncftpput", here.path())
+            .unwrap()
+            .args(["-V", mode, "-R", "-m", "-P", &port, &host, "/up", "tree"]));
         assert_eq!(tree(&server.path().join("up/tree")), expected, "{mode}");
         std::fs::remove_dir_all(here.path().join("tree")).unwrap();
         std::fs::remove_dir_all(server.path().join("up")).unwrap();
