@@ -182,7 +182,7 @@ fn table() -> String {
         let login = if row.login { "yes" } else { "" };
         let during = if row.in_transfer { "answered at once" } else { "waits" };
         let row = [command.trim_end(), row.meaning, login, right, during, row.rfc].join(" | ");
-        writeln!(out, "| {row} |").unwrap();
+        writeln!(out, "| {row} |").expect("a string takes all");
     }
     out.push('\n');
     out

@@ -184,9 +184,10 @@ impl Core {
     pub(super) fn end_transfer(&mut self, result: Result<(), Cause>, now: Instant) {
         let Phase::Transferring(transfer) = std::mem::replace(&mut self.phase, Phase::Ready) else { return };
         let (upload, on_control) = (transfer.is_upload(), transfer.is_on_control());
+        let names_follow = on_control && transfer.unused_leg().is_err();
         // What was agreed on before a command that came to nothing holds for the next one.
         match transfer.unused_leg() {
-            Ok(leg) if leg.op != transfer.op => self.agreed = leg,
+            Ok(leg) if leg.op != transfer.op && leg.state != LegState::None => self.agreed = leg,
             Ok(leg) | Err(leg) if leg.is_held() => self.effect(Effect::CloseData { op: leg.op }),
             _ => {}
         }
@@ -194,6 +195,7 @@ impl Core {
         self.reply(&match result {
             Ok(()) if on_control => Reply::NamesComplete,
             Ok(()) => Reply::Complete,
+            Err(cause) if names_follow => Reply::NamesFailed(cause),
             Err(cause) => Reply::Refused { cause, upload },
         });
         self.last_activity = now;

@@ -21,6 +21,8 @@ pub enum Reply {
     NamesFollow,
     /// Those were all.
     NamesComplete,
+    /// There are no more of them, though those were not all.
+    NamesFailed(Cause),
     /// The transfer is whole and, for an upload, in place.
     Complete,
     /// The session ends as asked.

@@ -135,7 +135,7 @@ impl Env {
         if self.trace {
             println!("{:>15}  = {event}", "");
         }
-        *self.stats.0.entry(event).or_default() += 1;
+        self.stats.saw(event);
     }
 
     /// Shows when the seed is watched.
@@ -147,6 +147,10 @@ impl Env {
 }
 
 impl Stats {
+    pub fn saw(&mut self, event: impl Into<String>) {
+        *self.0.entry(event.into()).or_default() += 1;
+    }
+
     pub fn add(&mut self, other: &Stats) {
         for (event, count) in &other.0 {
             *self.0.entry(event.clone()).or_default() += count;

@@ -17,6 +17,7 @@
 mod client;
 mod disk;
 mod env;
+mod ftp;
 mod link;
 mod raw;
 mod running;
@@ -28,6 +29,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use muxftp_proto::Dialect;
 
 use env::Stats;
+use ftp::FtpWorld;
 use world::World;
 
 #[test]
@@ -35,15 +37,15 @@ fn sessions_keep_their_promises_whatever_happens() {
     if let Ok(wanted) = std::env::var("SIM_SEED") {
         let (dialect, seed) = wanted.split_once(':').expect("SIM_SEED is DIALECT:NUMBER");
         let dialect = dialect.parse().expect("a dialect");
-        let stats = World::new(seed.parse().expect("a number"), dialect, true).run();
+        let stats = run(dialect, seed.parse().expect("a number"), true);
         println!("{stats:#?}");
         return;
     }
     let seeds = std::env::var("SIM_SEEDS").map_or(SEEDS, |count| count.parse::<u64>().expect("a number").max(SEEDS));
     let mut total = Stats::default();
-    for dialect in Dialect::OF_CLIENTS {
+    for dialect in Dialect::ALL {
         for seed in 0..seeds {
-            match catch_unwind(AssertUnwindSafe(|| World::new(seed, dialect, false).run())) {
+            match catch_unwind(AssertUnwindSafe(|| run(dialect, seed, false))) {
                 Ok(stats) => total.add(&stats),
                 Err(_) => panic!(
                     "seed {seed} of {dialect} fails; to see it:\n\
@@ -58,18 +60,24 @@ fn sessions_keep_their_promises_whatever_happens() {
     }
 }
 
+fn run(dialect: Dialect, seed: u64, trace: bool) -> Stats {
+    match dialect {
+        Dialect::Simple | Dialect::Updown => World::new(seed, dialect, trace).run(),
+        Dialect::Ftp => FtpWorld::new(seed, trace).run(),
+    }
+}
+
 #[test]
 fn a_seed_gives_the_same_run_again() {
-    for dialect in Dialect::OF_CLIENTS {
-        let run = || World::new(141, dialect, false).run();
-        assert_eq!(run(), run());
+    for dialect in Dialect::ALL {
+        assert_eq!(run(dialect, 141, false), run(dialect, 141, false));
     }
 }
 
 const SEEDS: u64 = 1_000;
 
 /// What must have happened in some seed, for the checks to have had something to check.
-const EXPECTED: [&str; 27] = [
+const EXPECTED: [&str; 40] = [
     "get complete",
     "put complete",
     "list complete",
@@ -97,4 +105,17 @@ const EXPECTED: [&str; 27] = [
     "peer does not read",
     "late connect",
     "server drained",
+    "ftp: RETR complete",
+    "ftp: STOR complete",
+    "ftp: APPE complete",
+    "ftp: STOU complete",
+    "ftp: LIST complete",
+    "ftp: STAT complete",
+    "ftp: quota exceeded",
+    "ftp: late answer",
+    "ftp: data connection broke",
+    "ftp: client is deaf",
+    "ftp: timer fired",
+    "ftp: session lost",
+    "ftp: server drained",
 ];

@@ -181,7 +181,7 @@ impl Session {
                     return;
                 }
                 let opens = matches!(purpose, Purpose::Open(_));
-                return match self.survey(op, survey, purpose, shared) {
+                return match self.survey(op, *survey, purpose, shared) {
                     Ok(()) => {}
                     Err(cause) if opens => self.answer(Event::StorageFailed { op, cause }, rx),
                     Err(cause) => self.answer(Event::TaskDone { op, result: Err(cause) }, rx),

@@ -35,7 +35,7 @@ enum Work {
 #[derive(Debug)]
 pub enum SurveyProgress {
     /// Another step is needed.
-    More(Survey),
+    More(Box<Survey>),
     /// That is it.
     Found(Found),
 }
@@ -101,7 +101,7 @@ impl Survey {
             }
             self.position += count as u64;
         }
-        if self.position < self.end { Ok(SurveyProgress::More(self)) } else { Ok(SurveyProgress::Found(self.finish())) }
+        if self.position < self.end { Ok(SurveyProgress::More(Box::new(self))) } else { Ok(SurveyProgress::Found(self.finish())) }
     }
 
     fn take(&mut self, bytes: &[u8]) -> Option<Found> {
@@ -176,7 +176,7 @@ mod tests {
     fn run(mut survey: Survey) -> Found {
         loop {
             match survey.step().unwrap() {
-                SurveyProgress::More(next) => survey = next,
+                SurveyProgress::More(next) => survey = *next,
                 SurveyProgress::Found(found) => return found,
             }
         }

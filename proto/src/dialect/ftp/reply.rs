@@ -137,6 +137,8 @@ pub(in crate::dialect) fn print_reply(reply: &Reply, out: &mut Vec<u8>) {
         }
         Reply::NamesFollow => out.extend_from_slice(b"213-Status follows"),
         Reply::NamesComplete => out.extend_from_slice(b"213 End of status"),
+        // The number is that of the beginning: with another one, the reply of several lines would have no end.
+        Reply::NamesFailed(cause) => out.extend_from_slice(format!("213 Not all: {}", cause.words()).as_bytes()),
         Reply::Complete => out.extend_from_slice(b"226 Transfer complete"),
         Reply::Goodbye => out.extend_from_slice(b"221 Goodbye"),
         Reply::Refused { cause, upload } => {

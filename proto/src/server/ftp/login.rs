@@ -22,9 +22,11 @@ impl Ftp {
     }
 
     pub(super) fn pass(&mut self, argument: &[u8], core: &mut Core) {
-        let Login::Named(name) = std::mem::replace(&mut self.login, Login::Out) else {
+        let Login::Named(name) = &mut self.login else {
             return core.refuse(Cause::BadSequence);
         };
+        let name = std::mem::take(name);
+        self.login = Login::Out;
         self.question = Question::LogIn(name.clone());
         core.ask(Task::LogIn { name, password: Secret(argument.to_vec()) });
     }
@@ -58,10 +60,12 @@ impl Ftp {
     /// RFC 959 4.1.1: as if the connection had just been made.
     pub(super) fn reinitialize(&mut self, core: &mut Core, now: Instant) {
         self.log_out(core);
-        let (ends, failed) = (self.ends, self.failed_logins);
-        *self = Ftp::new(ends, core, now);
+        let new = Ftp::new(self.ends, core, now);
+        let old = std::mem::replace(self, new);
         // Otherwise it would be the way to try passwords without end.
-        self.failed_logins = failed;
+        self.failed_logins = old.failed_logins;
+        // What came behind this line may have ended in the middle of a Telnet command.
+        self.telnet = old.telnet;
     }
 
     /// RFC 7151: the name of the server that is meant; all names mean this one.
