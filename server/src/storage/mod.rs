@@ -19,6 +19,8 @@ mod survey;
 mod sweep;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_trees;
 mod tree;
 mod upload;
 

@@ -101,7 +101,11 @@ impl Survey {
             }
             self.position += count as u64;
         }
-        if self.position < self.end { Ok(SurveyProgress::More(Box::new(self))) } else { Ok(SurveyProgress::Found(self.finish())) }
+        if self.position < self.end {
+            Ok(SurveyProgress::More(Box::new(self)))
+        } else {
+            Ok(SurveyProgress::Found(self.finish()))
+        }
     }
 
     fn take(&mut self, bytes: &[u8]) -> Option<Found> {

@@ -79,14 +79,18 @@ impl Root {
                 Err(Errno::EXIST) => {}
                 Err(errno) => return Err(cause(errno)),
             }
-            let is_dir = |stat: Stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
-            match beneath::stat(&to_dir, to_name) {
-                Ok(stat) if is_dir(stat) => return Err(Cause::Exists),
-                Ok(_) => {}
+            let is_dir = |stat: &Stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
+            let there = match beneath::stat(&to_dir, to_name) {
+                Ok(stat) => stat,
                 Err(Errno::NOENT) => continue,
                 Err(errno) => return Err(cause(errno)),
+            };
+            let ours = beneath::stat(&from_dir, from_name).map_err(cause)?;
+            if (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino) {
+                // Both are names of one file: there is nothing to replace, and nothing to give back.
+                return Ok(());
             }
-            if is_dir(beneath::stat(&from_dir, from_name).map_err(cause)?) {
+            if is_dir(&there) || is_dir(&ours) {
                 return Err(Cause::Exists);
             }
             if self.quota.is_none() {
