@@ -59,6 +59,7 @@ pub enum UserCommand {
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct UserAdd {
     /// Who
+    #[arg(value_parser = user_name)]
     pub name: String,
 
     /// What the user may do, with commas between: read, write, append, delete, rename, mkdir, list; or read-only
@@ -142,6 +143,10 @@ pub struct Flags {
     /// The form of log lines, which go to standard error [default: text]
     #[arg(long, value_name = "FORMAT", global = true, value_parser = words::<LogFormat>())]
     pub log_format: Option<LogFormat>,
+}
+
+fn user_name(text: &str) -> Result<String, String> {
+    crate::users::check_name(text).map(|()| text.to_owned())
 }
 
 /// `all`, `read-only`, or rights with commas between.

@@ -7,6 +7,7 @@ use clap::Parser;
 use muxftp_server::args::{Cli, Command};
 use muxftp_server::config::{self, Config};
 use muxftp_server::start::{Exit, StartError};
+use muxftp_server::users::command::UserError;
 use muxftp_server::{Server, log, users};
 
 fn main() -> ExitCode {
@@ -22,11 +23,11 @@ fn main() -> ExitCode {
         Some(Command::CheckConfig) => check_config(&config),
         Some(Command::User(command)) => {
             let path = config.users.clone().unwrap_or_else(users::command::default_file);
-            match users::command::run(command, cli.flags.root.as_deref(), &path) {
+            match users::command::run(command, cli.flags.root.as_deref(), &path, config.users.is_some()) {
                 Ok(()) => Exit::Ended,
-                Err(message) => {
-                    eprintln!("error: {message}");
-                    Exit::Failed
+                Err(error) => {
+                    eprintln!("{error}");
+                    if matches!(error, UserError::Usage(_)) { Exit::Usage } else { Exit::Failed }
                 }
             }
         }

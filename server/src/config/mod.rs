@@ -22,7 +22,7 @@ pub use problem::{ConfigErrors, Problem};
 pub use resolve::load;
 pub(crate) use value::Words;
 pub use value::{Allowance, GuestAccess, ListenSpec, LogFormat, PortRange, PublicAddress};
-pub(crate) use value::{parse_size, show_size};
+pub(crate) use value::{did_you_mean, parse_size, show_size};
 
 /// Everything that can be configured, checked and complete.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -303,7 +303,7 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
 pub(crate) fn show_size(size: u64) -> String {
     let fitting = SIZE_UNITS.iter().filter(|(_, unit)| size.is_multiple_of(*unit));
     let (word, unit) = fitting.max_by_key(|(_, unit)| *unit).expect("1 byte divides all");
-    format!("{} {word}", size / unit).trim_end().to_owned()
+    format!("{} {word}", size / unit)
 }
 
 /// "`x` is not one of a, b, c", with the nearest when it is near.
@@ -313,7 +313,7 @@ pub(super) fn wrong_word(text: &str, words: impl Iterator<Item = &'static str> +
 }
 
 /// `; did you mean "x"?` for the nearest word, or nothing when none is near.
-pub(super) fn did_you_mean(text: &str, words: impl Iterator<Item = &'static str>) -> String {
+pub(crate) fn did_you_mean<'a>(text: &str, words: impl Iterator<Item = &'a str>) -> String {
     let scored = words.map(|word| (strsim::damerau_levenshtein(&text.to_lowercase(), word), word));
     match scored.min() {
         // A third of the letters may be wrong; beyond that a suggestion misleads more than it helps.
@@ -334,7 +334,9 @@ const SIZE_UNITS: &[(&str, u64)] = &[
     ("GB", 1_000_000_000),
     ("MB", 1_000_000),
     ("kB", 1_000),
+    // The printer takes the last of the equal ones.
     ("", 1),
+    ("B", 1),
 ];
 
 /// Longest unit first, so that the printer finds the shortest text.
@@ -361,11 +363,11 @@ mod tests {
     #[test]
     fn sizes_print_as_they_parse() {
         for (text, bytes) in
-            [("1", 1), ("10 GiB", 10 << 30), ("64 KiB", 64 << 10), ("3 kB", 3000), ("2 TB", 2_000_000_000_000)]
+            [("1 B", 1), ("10 GiB", 10 << 30), ("64 KiB", 64 << 10), ("3 kB", 3000), ("2 TB", 2_000_000_000_000)]
         {
             assert_eq!((parse_size(text), show_size(bytes).as_str()), (Ok(bytes), text));
         }
-        assert_eq!((parse_size("5mib"), parse_size("5MiB")), (Ok(5 << 20), Ok(5 << 20)));
+        assert_eq!((parse_size("5mib"), parse_size("5MiB"), parse_size("7")), (Ok(5 << 20), Ok(5 << 20), Ok(7)));
         for wrong in ["", "0", "-1", "1.5 GiB", "GiB", "10 PiB", "99999999999 TiB"] {
             assert!(parse_size(wrong).is_err(), "{wrong:?}");
         }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use muxftp_proto::{Permission, Permissions};
 
-use crate::config::Allowance;
+use crate::config::{Allowance, did_you_mean};
 
 pub use address::AddressRange;
 pub use store::UserStore;
@@ -56,7 +56,7 @@ impl Users {
     }
 
     /// In the order of their names.
-    pub fn iter(&self) -> impl Iterator<Item = &User> {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &User> {
         self.0.values().map(|user| &**user)
     }
 }
@@ -72,11 +72,12 @@ pub(crate) fn parse_permissions(words: &[&str]) -> Result<Permissions, String> {
 
 fn unknown_right(word: &str) -> String {
     let known: Vec<_> = Permission::ALL.into_iter().map(Permission::word).collect();
-    format!("`{word}` is no right: all, read-only, or some of {}", known.join(", "))
+    let near = did_you_mean(word, known.iter().copied());
+    format!("`{word}` is no right: all, read-only, or some of {}{near}", known.join(", "))
 }
 
 /// A name that can be typed behind USER and written in a log: letters, digits and a few signs.
-fn check_name(name: &str) -> Result<(), String> {
+pub(crate) fn check_name(name: &str) -> Result<(), String> {
     let fits = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '@' | '+');
     if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.chars().all(fits) {
         return Err(format!(
