@@ -212,7 +212,7 @@ fn a_wrong_command_line_ends_with_2() {
         (&["user", "add", "alice", "--root", "/", "--quota-bytes", "10 gigs"], "GiB"),
         (&["user", "add", "alice", "--root", "/", "--quota-files", "0"], "1.."),
         (&["user", "add", "alice", "--root", "/", "--sessions", "0"], "1.."),
-        (&["user", "add", "alice", "--root", "/", "--from", "10.0.0.1/8"], "write 10.0.0.0/8"),
+        (&["user", "add", "alice", "--root", "/", "--from", "10.0.0.0/33"], "10.0.0.0/33"),
         (&["user", "delete", "alice"], "unrecognized subcommand"),
     ] {
         let (code, said) = place.failed(line, b"secret\n");
