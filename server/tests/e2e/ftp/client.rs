@@ -1,6 +1,6 @@
 //! A blocking client of `ftp`, written from RFC 959, 2428 and 3659: no code shared with the project.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
@@ -232,11 +232,6 @@ pub fn address_command(way: Way, address: SocketAddr) -> String {
         (_, IpAddr::V4(ip)) => format!("EPRT |1|{ip}|{}|", address.port()),
         (_, IpAddr::V6(ip)) => format!("EPRT |2|{ip}|{}|", address.port()),
     }
-}
-
-/// Whether the peer has closed without a byte.
-pub fn is_closed_unused(mut stream: TcpStream) -> bool {
-    matches!(stream.read(&mut [0]), Ok(0) | Err(_))
 }
 
 fn with_timeout(stream: TcpStream) -> TcpStream {

@@ -2,6 +2,7 @@
 
 mod client;
 mod limits;
+mod transfers;
 mod users;
 
 use std::io::Write;
