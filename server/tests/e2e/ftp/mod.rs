@@ -2,6 +2,7 @@
 
 mod client;
 mod limits;
+mod public_address;
 mod transfers;
 mod users;
 
