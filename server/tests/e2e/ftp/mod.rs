@@ -1,6 +1,7 @@
 //! The dialect `ftp` over real sockets, by a client that is written from its RFCs alone.
 
 mod client;
+mod escape;
 mod limits;
 mod public_address;
 mod transfers;
