@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "clippy.toml allows it in test functions, but not in their helpers")]
 
 mod clients;
+mod ftp;
 mod hostile;
 mod many;
 mod support;
