@@ -11,14 +11,14 @@ pub fn regressions(target: &str) -> Vec<Case> {
     files(&here().join("regressions").join(target)).into_iter().map(|(_, bytes)| Case::parse(&bytes)).collect()
 }
 
-/// The inputs to begin with: of a session whole dialogues, of a parser lines.
+/// The inputs to begin with: whole files, for a parser also their lines.
 pub fn seeds(target: &str) -> Vec<Vec<u8>> {
     let mut seeds = Vec::new();
     for (_, bytes) in files(&here().join("corpus").join(target)) {
-        match target.starts_with(SESSION) {
-            true => seeds.push(bytes),
-            false => seeds.extend(bytes.split(|&byte| byte == b'\n').map(<[u8]>::to_vec)),
+        if !target.starts_with(SESSION) {
+            seeds.extend(bytes.split(|&byte| byte == b'\n').map(<[u8]>::to_vec));
         }
+        seeds.push(bytes);
     }
     if let Some(dialect) = target.strip_prefix(SESSION) {
         seeds.extend(transcripts(dialect));
