@@ -43,7 +43,9 @@ pub fn reply(case: &Case) {
                     dialect.print_reply(&Reply::Opening { port, size }, &mut said);
                     assert_eq!(dialect.parse_reply(said.trim_ascii_end()), Some(answer));
                 }
-                Some(Answer::Refused { text, .. }) => assert!(line.ends_with(text) || line.trim_ascii().ends_with(text)),
+                Some(Answer::Refused { text, .. }) => {
+                    assert!(line.ends_with(text) || line.trim_ascii().ends_with(text))
+                }
                 _ => {}
             }
         }

@@ -77,7 +77,10 @@ impl Player {
             50..94 => self.act(),
             94..97 => self.late(),
             97 => self.deaf = self.rng.random_range(1..30),
-            98 => self.pass(Duration::from_millis(self.rng.random_range(0..5_000))),
+            98 => {
+                let time = Duration::from_millis(self.rng.random_range(0..5_000));
+                self.pass(time);
+            }
             _ if self.rng.random_ratio(1, 10) => self.pass_to_timeout(),
             _ => {}
         }
@@ -150,7 +153,8 @@ impl Player {
             if pending.is_empty() || self.deaf > 0 || self.shell.end == End::Gone {
                 return;
             }
-            let count = if self.rng.random_ratio(1, 4) { self.rng.random_range(1..=pending.len()) } else { pending.len() };
+            let count =
+                if self.rng.random_ratio(1, 4) { self.rng.random_range(1..=pending.len()) } else { pending.len() };
             self.replies.take(&pending[..count]);
             self.session.outbox().consume(count);
             if !self.session.outbox().is_empty() {
