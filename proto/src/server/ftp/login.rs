@@ -22,9 +22,9 @@ impl Ftp {
     }
 
     pub(super) fn pass(&mut self, argument: &[u8], core: &mut Core) {
-        let Login::Named(name) = std::mem::replace(&mut self.login, Login::Out) else {
-            return core.refuse(Cause::BadSequence);
-        };
+        let Login::Named(name) = &self.login else { return core.refuse(Cause::BadSequence) };
+        let name = name.clone();
+        self.login = Login::Out;
         self.question = Question::LogIn(name.clone());
         core.ask(Task::LogIn { name, password: Secret(argument.to_vec()) });
     }
