@@ -186,7 +186,7 @@ impl Core {
         let (upload, on_control) = (transfer.is_upload(), transfer.is_on_control());
         // What was agreed on before a command that came to nothing holds for the next one.
         match transfer.unused_leg() {
-            Ok(leg) if leg.op != transfer.op => self.agreed = leg,
+            Ok(leg) if leg.op != transfer.op && leg.state != LegState::None => self.agreed = leg,
             Ok(leg) | Err(leg) if leg.is_held() => self.effect(Effect::CloseData { op: leg.op }),
             _ => {}
         }
