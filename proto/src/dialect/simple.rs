@@ -70,7 +70,7 @@ pub(super) fn print_reply(reply: &Reply, out: &mut Vec<u8>) {
         Reply::Opening { port, .. } => out.extend_from_slice(format!("200 OK {port}").as_bytes()),
         Reply::Complete | Reply::NamesComplete => out.extend_from_slice(b"226 Transfer Complete"),
         Reply::Goodbye => out.extend_from_slice(b"200 OK Goodbye"),
-        Reply::Refused { cause, .. } => {
+        Reply::Refused { cause, .. } | Reply::NamesBroken { cause } => {
             out.extend_from_slice(b"550 ");
             out.extend_from_slice(cause.words().as_bytes());
             if *cause == Cause::UnknownCommand {

@@ -68,7 +68,7 @@ pub(super) fn print_reply(reply: &Reply, out: &mut Vec<u8>) {
         Reply::Opening { port, size: Some(size) } => format!("OK {size} {port}\n"),
         Reply::NamesFollow | Reply::OpeningNew { .. } | Reply::Goodbye => "OK\n".to_owned(),
         Reply::Complete | Reply::NamesComplete => "DONE\n".to_owned(),
-        Reply::Refused { cause, .. } => format!("ERROR {}\n", word(*cause)),
+        Reply::Refused { cause, .. } | Reply::NamesBroken { cause } => format!("ERROR {}\n", word(*cause)),
     };
     out.extend_from_slice(text.as_bytes());
 }

@@ -183,7 +183,7 @@ impl Core {
     /// Ends the running transfer with its final reply.
     pub(super) fn end_transfer(&mut self, result: Result<(), Cause>, now: Instant) {
         let Phase::Transferring(transfer) = std::mem::replace(&mut self.phase, Phase::Ready) else { return };
-        let (upload, on_control) = (transfer.is_upload(), transfer.is_on_control());
+        let (upload, on_control, told) = (transfer.is_upload(), transfer.is_on_control(), transfer.is_told());
         // What was agreed on before a command that came to nothing holds for the next one.
         match transfer.unused_leg() {
             Ok(leg) if leg.op != transfer.op && leg.state != LegState::None => self.agreed = leg,
@@ -194,6 +194,7 @@ impl Core {
         self.reply(&match result {
             Ok(()) if on_control => Reply::NamesComplete,
             Ok(()) => Reply::Complete,
+            Err(cause) if on_control && told => Reply::NamesBroken { cause },
             Err(cause) => Reply::Refused { cause, upload },
         });
         self.last_activity = now;

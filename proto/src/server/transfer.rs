@@ -234,10 +234,12 @@ impl Transfer {
 
     /// The data connection, when the transfer ends: `Err` when it has been used, or told of, and must go.
     pub(super) fn unused_leg(&self) -> Result<DataLeg, DataLeg> {
-        match &self.stage {
-            Stage::Joining(Join { told: None, .. }) => Ok(self.leg),
-            _ => Err(self.leg),
-        }
+        if self.is_told() { Err(self.leg) } else { Ok(self.leg) }
+    }
+
+    /// Whether the first reply was given.
+    pub(super) fn is_told(&self) -> bool {
+        !matches!(self.stage, Stage::Joining(Join { told: None, .. }))
     }
 
     pub(super) fn leg_op(&self) -> OperationId {

@@ -21,6 +21,11 @@ pub enum Reply {
     NamesFollow,
     /// Those were all.
     NamesComplete,
+    /// More would have followed.
+    NamesBroken {
+        /// Why they do not.
+        cause: Cause,
+    },
     /// The transfer is whole and, for an upload, in place.
     Complete,
     /// The session ends as asked.

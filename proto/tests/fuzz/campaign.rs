@@ -48,7 +48,11 @@ fn mutated(seeds: &[Vec<u8>], seed: u64, number: u64) -> Case {
 /// Makes it small, writes it down, shows how to see it again.
 fn fail(target: &str, case: &Case, play: &impl Fn(&Case), panic: Box<dyn Any + Send>) -> ! {
     println!("\n{target}: an input fails; it is being made smaller, and fails again and again meanwhile\n");
-    let small = shrink(case, &|case| catch_unwind(AssertUnwindSafe(|| play(case))).is_err());
+    let fails_alike = |case: &Case| {
+        let result = catch_unwind(AssertUnwindSafe(|| play(case)));
+        result.is_err_and(|other| complaint(&other) == complaint(&panic))
+    };
+    let small = shrink(case, &fails_alike);
     let file = std::env::temp_dir().join(format!("muxftp-fuzz-{target}-{:016x}", small.seed));
     let place = write(&file, &small);
     println!(
@@ -58,6 +62,12 @@ fn fail(target: &str, case: &Case, play: &impl Fn(&Case), panic: Box<dyn Any + S
         file.display()
     );
     resume_unwind(panic);
+}
+
+/// What a panic says, without the values in it: a smaller input is to fail in the same way.
+fn complaint(panic: &Box<dyn Any + Send>) -> String {
+    let said = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+    said.unwrap_or_default().split([':', '(']).next().unwrap_or_default().to_owned()
 }
 
 fn write(file: &PathBuf, case: &Case) -> String {

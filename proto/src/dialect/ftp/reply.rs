@@ -137,6 +137,8 @@ pub(in crate::dialect) fn print_reply(reply: &Reply, out: &mut Vec<u8>) {
         }
         Reply::NamesFollow => out.extend_from_slice(b"213-Status follows"),
         Reply::NamesComplete => out.extend_from_slice(b"213 End of status"),
+        // The end has the number of the beginning, or no client would know it (RFC 959 4.2).
+        Reply::NamesBroken { cause } => out.extend_from_slice(format!("213 Incomplete: {}", cause.words()).as_bytes()),
         Reply::Complete => out.extend_from_slice(b"226 Transfer complete"),
         Reply::Goodbye => out.extend_from_slice(b"221 Goodbye"),
         Reply::Refused { cause, upload } => {
