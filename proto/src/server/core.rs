@@ -146,8 +146,8 @@ impl Core {
         }
         if self.agreed.state != LegState::None && event.op() == self.agreed.op {
             self.agreed.handle(&event);
-            if self.agreed.state == LegState::None {
-                self.effect(Effect::CloseData { op: event.op() });
+            if self.agreed.state == LegState::Failed {
+                self.disagree();
             }
         }
     }
