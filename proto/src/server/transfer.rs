@@ -113,7 +113,7 @@ impl Transfer {
     pub(super) fn concerns(&self, event: &Event) -> bool {
         match event {
             Event::DataListening { op, .. } | Event::DataConnected { op } | Event::DataFailed { op, .. } => {
-                *op == self.leg.op
+                *op == self.leg.op && self.leg.state != LegState::None
             }
             event => event.op() == self.op,
         }
