@@ -146,8 +146,8 @@ impl Core {
         }
         if self.agreed.state != LegState::None && event.op() == self.agreed.op {
             self.agreed.handle(&event);
-            if self.agreed.state == LegState::None {
-                self.effect(Effect::CloseData { op: event.op() });
+            if self.agreed.state == LegState::Failed {
+                self.disagree();
             }
         }
     }
@@ -183,8 +183,7 @@ impl Core {
     /// Ends the running transfer with its final reply.
     pub(super) fn end_transfer(&mut self, result: Result<(), Cause>, now: Instant) {
         let Phase::Transferring(transfer) = std::mem::replace(&mut self.phase, Phase::Ready) else { return };
-        let (upload, on_control) = (transfer.is_upload(), transfer.is_on_control());
-        let names_follow = on_control && transfer.unused_leg().is_err();
+        let (upload, on_control, told) = (transfer.is_upload(), transfer.is_on_control(), transfer.is_told());
         // What was agreed on before a command that came to nothing holds for the next one.
         match transfer.unused_leg() {
             Ok(leg) if leg.op != transfer.op && leg.state != LegState::None => self.agreed = leg,
@@ -195,7 +194,7 @@ impl Core {
         self.reply(&match result {
             Ok(()) if on_control => Reply::NamesComplete,
             Ok(()) => Reply::Complete,
-            Err(cause) if names_follow => Reply::NamesFailed(cause),
+            Err(cause) if on_control && told => Reply::NamesFailed(cause),
             Err(cause) => Reply::Refused { cause, upload },
         });
         self.last_activity = now;

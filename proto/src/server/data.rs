@@ -33,6 +33,8 @@ pub(super) enum LegState {
     Connecting,
     /// It is there; the port is that of [`LegState::Listening`].
     Connected(u16),
+    /// It could not be had, or is broken: the shell is to let go of it.
+    Failed,
 }
 
 impl DataLeg {
@@ -42,7 +44,7 @@ impl DataLeg {
             (Event::DataListening { port, .. }, LegState::Asked) => LegState::Listening(*port),
             (Event::DataConnected { .. }, LegState::Listening(port)) => LegState::Connected(port),
             (Event::DataConnected { .. }, LegState::Connecting) => LegState::Connected(0),
-            (Event::DataFailed { .. }, _) => LegState::None,
+            (Event::DataFailed { .. }, _) => LegState::Failed,
             (_, state) => state,
         }
     }

@@ -113,7 +113,7 @@ impl Transfer {
     pub(super) fn concerns(&self, event: &Event) -> bool {
         match event {
             Event::DataListening { op, .. } | Event::DataConnected { op } | Event::DataFailed { op, .. } => {
-                *op == self.leg.op
+                *op == self.leg.op && self.leg.state != LegState::None
             }
             event => event.op() == self.op,
         }
@@ -139,7 +139,11 @@ impl Transfer {
                 return Step::End(Err(cause));
             }
             (Event::Committed { .. }, Stage::Committing) => return Step::End(Ok(())),
-            (Event::StorageFailed { cause, .. } | Event::DataFailed { cause, .. }, _) => return Step::End(Err(cause)),
+            (Event::StorageFailed { cause, .. }, _) => return Step::End(Err(cause)),
+            (Event::DataFailed { cause, .. }, _) => {
+                self.leg.state = LegState::Failed;
+                return Step::End(Err(cause));
+            }
             (event, stage) => {
                 debug_assert!(false, "{event:?} in {stage:?}");
                 return Step::Wait;
@@ -199,7 +203,7 @@ impl Transfer {
                 self.stage = Stage::Moving(now);
                 Step::Move { limit: self.declared(), ascii: self.spec.ascii }
             }
-            LegState::Listening(_) | LegState::Connecting | LegState::Connected(_) => Step::Wait,
+            LegState::Listening(_) | LegState::Connecting | LegState::Connected(_) | LegState::Failed => Step::Wait,
         }
     }
 
@@ -232,12 +236,14 @@ impl Transfer {
         }
     }
 
-    /// The data connection, when the transfer ends: `Err` when it has been used, or told of, and must go.
+    /// The data connection, when the transfer ends: `Err` when it has been used, or told of, or has failed, and must go.
     pub(super) fn unused_leg(&self) -> Result<DataLeg, DataLeg> {
-        match &self.stage {
-            Stage::Joining(Join { told: None, .. }) => Ok(self.leg),
-            _ => Err(self.leg),
-        }
+        if self.is_told() || self.leg.state == LegState::Failed { Err(self.leg) } else { Ok(self.leg) }
+    }
+
+    /// Whether the first reply was given.
+    pub(super) fn is_told(&self) -> bool {
+        !matches!(self.stage, Stage::Joining(Join { told: None, .. }))
     }
 
     pub(super) fn leg_op(&self) -> OperationId {

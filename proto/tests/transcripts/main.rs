@@ -14,6 +14,8 @@
 //! and with CRLF as line ends, and with its lines arriving whole and byte by byte: it must always be the same.
 #![allow(clippy::unwrap_used, reason = "clippy.toml allows it in test functions, but not in their helpers")]
 
+mod said;
+
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -24,6 +26,8 @@ use muxftp_proto::server::io::{
     Effect, Ends, Event, ListForm, OperationId, Part, SessionConfig, StoreMode, Task, TaskAnswer,
 };
 use muxftp_proto::{Cause, Dialect, Permissions, ServerSession, VPath};
+
+use said::unescape;
 
 #[test]
 fn transcripts_are_played_to_the_letter() {
@@ -293,25 +297,6 @@ fn task_line(task: &Task) -> String {
 
 fn entry(kind: EntryKind<'static>, size: u64) -> Entry<'static> {
     Entry { name: b"", kind, size, modified: 1_795_239_991, mode: 0o644, links: 1, unique: (1, 2) }
-}
-
-fn unescape(said: &str) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut rest = said;
-    while let Some(c) = rest.chars().next() {
-        if let Some(hex) = rest.strip_prefix("\\x") {
-            bytes.push(u8::from_str_radix(&hex[..2], 16).unwrap());
-            rest = &hex[2..];
-        } else if let Some((count, tail)) = rest.strip_prefix('<').and_then(|rest| rest.split_once(" times ")) {
-            let count: usize = count.parse().unwrap();
-            bytes.extend(std::iter::repeat_n(tail.as_bytes()[0], count));
-            rest = tail[1..].strip_prefix('>').unwrap();
-        } else {
-            bytes.extend(c.to_string().as_bytes());
-            rest = &rest[c.len_utf8()..];
-        }
-    }
-    bytes
 }
 
 fn cause(name: &str) -> Cause {

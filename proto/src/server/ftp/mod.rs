@@ -144,7 +144,8 @@ impl Ftp {
             }
             match core.phase {
                 Phase::Ready => {}
-                Phase::Transferring(_) if input.next_is(is_let_through) => {}
+                // What comes within a reply of several lines would be taken for a part of it.
+                Phase::Transferring(ref transfer) if !transfer.is_on_control() && input.next_is(is_let_through) => {}
                 Phase::Transferring(_) if input.any_is(is_abort) => {
                     core.carry_out(Step::End(Err(Cause::Aborted)), now);
                     continue;
