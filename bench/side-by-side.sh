@@ -4,9 +4,10 @@
 #   bench/side-by-side.sh [ROUNDS]        default 5; the result goes to results/bench/side-by-side.txt
 #
 # The floor (FLOOR=path to floor.c) is the least that a single-threaded epoll server can do: no paths, no limits, no
-# timers, no log. It speaks RFC 959 with EPSV, one round trip more than the dialect simple; so the figure to compare is
-# the server's CPU per transfer. Without the file only muxftpd is measured. Both servers run on core 0 and the driver on
-# core 1, with their files in memory. All traffic stays on 127.0.0.1; only processes started here are ended.
+# timers, no log. It speaks RFC 959 with EPSV, one round trip more than the dialect simple: muxftpd is measured in both.
+# The figure to compare is the server's CPU per transfer. Without the file only muxftpd is measured. Both servers run on
+# core 0 and the driver on core 1, with their files in memory. All traffic stays on 127.0.0.1; only processes started here
+# are ended.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 rounds=${1:-5}
@@ -28,10 +29,11 @@ for name in muxftpd floor; do
   head -c 268435456 /dev/urandom >"$work/$name/big"
 done
 
-taskset -c 0 target/release/muxftpd --root "$work/muxftpd" --port 2991 --data-ports 20000-20999 2>"$work/muxftpd.log" &
+taskset -c 0 target/release/muxftpd --root "$work/muxftpd" --listen simple://127.0.0.1:2991 --listen ftp://127.0.0.1:2993 \
+  --data-ports 20000-20999 2>"$work/muxftpd.log" &
 pids+=($!)
 muxftpd_pid=$!
-servers=(muxftpd)
+servers=(simple ftp)
 if [ -f "$floor_source" ] && command -v gcc >/dev/null; then
   gcc -O2 -w -o "$work/floor.bin" "$floor_source"
   taskset -c 0 "$work/floor.bin" 2992 "$work/floor" &
@@ -40,13 +42,14 @@ if [ -f "$floor_source" ] && command -v gcc >/dev/null; then
   servers+=(floor)
 fi
 # Wait until both answer.
-for port in 2991 ${floor_pid:+2992}; do
+for port in 2991 2993 ${floor_pid:+2992}; do
   for _ in $(seq 100); do (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break; sleep 0.05; done
 done
 
 one() { # server case: one line of the driver
   case $1 in
-    muxftpd) taskset -c 1 "$cycle" simple 127.0.0.1:2991 $2 "$muxftpd_pid" ;;
+    simple) taskset -c 1 "$cycle" simple 127.0.0.1:2991 $2 "$muxftpd_pid" ;;
+    ftp) taskset -c 1 "$cycle" ftp 127.0.0.1:2993 $2 "$muxftpd_pid" ;;
     floor) taskset -c 1 "$cycle" ftp 127.0.0.1:2992 $2 "$floor_pid" ;;
   esac
 }
@@ -60,7 +63,7 @@ report=results/bench/side-by-side.txt
   echo "$(uname -sr), $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(nproc) cores; $(rustc --version)"
   echo "server on core 0, driver on core 1, files in /dev/shm; medians of $rounds rounds in turn (min-max)"
   echo
-  printf '%-22s %-8s %26s %30s\n' case server 'transfers/s' 'server CPU us/transfer'
+  printf '%-22s %-14s %22s %32s %9s\n' case server 'transfers/s' 'server CPU us/transfer' 'of floor'
 } >"$report"
 
 cases=(
@@ -86,16 +89,17 @@ for entry in "${cases[@]}"; do
       eval "${server}_$figure=\$(median <\"$work/$server.$figure\")"
       eval "${server}_${figure}_span=\$(sort -g \"$work/$server.$figure\" | sed -n '1p;\$p' | paste -sd-)"
     done
-    rate="${server}_rate" cpu="${server}_cpu" rate_span="${server}_rate_span" cpu_span="${server}_cpu_span"
-    printf '%-22s %-8s %26s %30s\n' "$label" "$server" "${!rate} (${!rate_span})" "${!cpu} (${!cpu_span})" >>"$report"
   done
-  if [ ${#servers[@]} -eq 2 ]; then
-    awk -v a="$muxftpd_cpu" -v b="$floor_cpu" -v l="$label" \
-      'BEGIN {printf "%-22s %-8s %26s %30s\n", l, "ratio", "", sprintf("%.2f", a/b)}' >>"$report"
-  fi
+  for server in "${servers[@]}"; do
+    name=$server
+    [ "$server" = floor ] || name="muxftpd $server"
+    rate="${server}_rate" cpu="${server}_cpu" rate_span="${server}_rate_span" cpu_span="${server}_cpu_span"
+    ratio=$(awk -v a="${!cpu}" -v b="${floor_cpu:-0}" 'BEGIN {if (b > 0) printf "%.2f", a / b}')
+    printf '%-22s %-14s %22s %32s %9s\n' "$label" "$name" "${!rate} (${!rate_span})" "${!cpu} (${!cpu_span})" "$ratio" >>"$report"
+  done
   rm -f "$work"/*/up.* "$work"/*/bigup.*
 done
-for server in "${servers[@]}"; do
+for server in muxftpd ${floor_pid:+floor}; do
   pid="${server}_pid"
   echo "$server: $(grep VmHWM "/proc/${!pid}/status" | tr -s ' \t' ' ') at most" >>"$report"
 done

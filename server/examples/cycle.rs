@@ -3,8 +3,8 @@
 //!
 //! `cycle simple|ftp HOST:PORT CLIENTS OPERATIONS get|put NAME BYTES PID`
 //!
-//! Each client does OPERATIONS transfers; a put goes to NAME.<client>. The dialect `ftp` (RFC 959 with EPSV, user
-//! `bench`) is for the peers. Prints one line: operations per second, latency, and the CPU time that process PID spent per
+//! Each client does OPERATIONS transfers; a put goes to NAME.<client>. The dialect `ftp` is RFC 959 with EPSV, by
+//! a guest. Prints one line: operations per second, latency, and the CPU time that process PID spent per
 //! operation meanwhile, from the scheduler's own count.
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -77,7 +77,7 @@ fn run(job: &Job, client: usize) -> Vec<u64> {
     control.get_ref().set_nodelay(true).expect("an option");
     if job.ftp {
         reply(&mut control);
-        for line in ["USER bench", "PASS bench", "TYPE I"] {
+        for line in ["USER anonymous", "PASS bench", "TYPE I"] {
             ask(&mut control, line);
         }
     }

@@ -3,8 +3,7 @@
 
 mod clients;
 mod ftp;
-mod hostile;
-mod many;
+mod scenarios;
+mod simple;
 mod support;
-mod transcripts;
 mod updown;

@@ -1,8 +1,7 @@
-//! A server in a thread, and a client of `simple` written from the transcripts alone: blocking sockets, no code shared
-//! with the project.
+//! A server in a thread, and what clients of all dialects need.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::io::Read;
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,10 +16,6 @@ pub struct TestServer {
 }
 
 impl TestServer {
-    pub fn start() -> TestServer {
-        TestServer::with(|_| {})
-    }
-
     /// With a configuration of its own.
     pub fn with(change: impl FnOnce(&mut Config)) -> TestServer {
         let root = tempfile::tempdir().unwrap();
@@ -28,10 +23,6 @@ impl TestServer {
         change(&mut config);
         let running = Running::start(&config).unwrap();
         TestServer { address: running.address(), root, running }
-    }
-
-    pub fn connect(&self) -> Client {
-        Client::connect(self.address)
     }
 
     pub fn path(&self) -> &Path {
@@ -65,86 +56,6 @@ impl TestServer {
     }
 }
 
-/// A client of `simple`.
-pub struct Client {
-    pub control: BufReader<TcpStream>,
-}
-
-impl Client {
-    pub fn connect(address: SocketAddr) -> Client {
-        let stream = TcpStream::connect(address).unwrap();
-        // Not a limit on the server's speed: it only turns a hang into a failure.
-        stream.set_read_timeout(Some(HANG)).unwrap();
-        Client { control: BufReader::new(stream) }
-    }
-
-    pub fn say(&mut self, text: &str) {
-        self.control.get_mut().write_all(text.as_bytes()).unwrap();
-    }
-
-    /// A reply without its end; empty when the server has closed.
-    pub fn reply(&mut self) -> String {
-        let mut line = String::new();
-        self.control.read_line(&mut line).unwrap();
-        if !line.is_empty() {
-            assert!(line.ends_with("\r\n"), "{line:?}");
-        }
-        line.trim_end().to_owned()
-    }
-
-    /// Says a line and reads the reply to it.
-    pub fn ask(&mut self, line: &str) -> String {
-        self.say(&format!("{line}\r\n"));
-        self.reply()
-    }
-
-    /// Says a line, expects `200 OK port`, and connects there.
-    pub fn open(&mut self, line: &str) -> TcpStream {
-        let reply = self.ask(line);
-        let port = port(&reply).unwrap_or_else(|| panic!("{line}: {reply}"));
-        self.connect_data(port)
-    }
-
-    pub fn connect_data(&mut self, port: u16) -> TcpStream {
-        let host = self.control.get_ref().peer_addr().unwrap().ip();
-        let data = TcpStream::connect((host, port)).unwrap();
-        data.set_read_timeout(Some(HANG)).unwrap();
-        data
-    }
-
-    pub fn get(&mut self, name: &str) -> Vec<u8> {
-        let bytes = read_all(&mut self.open(&format!("GET {name}")));
-        assert_eq!(self.reply(), "226 Transfer Complete");
-        bytes
-    }
-
-    /// With the size declared.
-    pub fn put(&mut self, name: &str, bytes: &[u8]) {
-        let mut data = self.open(&format!("PUT {name} {}", bytes.len()));
-        data.write_all(bytes).unwrap();
-        assert_eq!(self.reply(), "226 Transfer Complete");
-    }
-
-    /// Without: until the data side is closed.
-    pub fn put_until_close(&mut self, name: &str, bytes: &[u8]) {
-        let mut data = self.open(&format!("PUT {name}"));
-        data.write_all(bytes).unwrap();
-        drop(data);
-        assert_eq!(self.reply(), "226 Transfer Complete");
-    }
-
-    pub fn list(&mut self, line: &str) -> Vec<String> {
-        let text = read_all(&mut self.open(line));
-        assert_eq!(self.reply(), "226 Transfer Complete");
-        String::from_utf8(text).unwrap().lines().map(str::to_owned).collect()
-    }
-}
-
-/// The port of `200 OK port`.
-pub fn port(reply: &str) -> Option<u16> {
-    reply.strip_prefix("200 OK ")?.parse().ok()
-}
-
 pub fn read_all(stream: &mut TcpStream) -> Vec<u8> {
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).unwrap();
@@ -165,14 +76,32 @@ pub fn noise(seed: u64, count: usize) -> Vec<u8> {
     bytes
 }
 
+/// A further connection between the ends of one.
+pub fn connect_beside(control: &TcpStream, port: u16) -> TcpStream {
+    let (here, there) = (control.local_addr().unwrap().ip(), control.peer_addr().unwrap().ip());
+    connect_from(here, SocketAddr::new(there, port))
+}
+
 /// A connection from another address of this machine.
-pub fn connect_from(source: Ipv4Addr, target: SocketAddr) -> TcpStream {
-    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-    socket.bind(&SocketAddr::new(IpAddr::V4(source), 0).into()).unwrap();
+pub fn connect_from(source: impl Into<IpAddr>, target: SocketAddr) -> TcpStream {
+    let socket = socket2::Socket::new(socket2::Domain::for_address(target), socket2::Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::new(source.into(), 0).into()).unwrap();
     socket.connect(&target.into()).unwrap();
     let stream: TcpStream = socket.into();
     stream.set_read_timeout(Some(HANG)).unwrap();
     stream
 }
 
-const HANG: Duration = Duration::from_secs(30);
+/// Polls for an effect that another process's or thread's work brings; fails when it never comes.
+pub fn wait_until(condition: impl Fn() -> bool) {
+    for _ in 0..3000 {
+        if condition() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("it never came");
+}
+
+/// Not a limit on the server's speed: it only turns a hang into a failure.
+pub const HANG: Duration = Duration::from_secs(30);

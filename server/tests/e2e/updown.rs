@@ -16,7 +16,7 @@ fn server(ports: (u16, u16)) -> TestServer {
     server_with(ports, |_| {})
 }
 
-fn server_with(ports: (u16, u16), change: impl FnOnce(&mut Config)) -> TestServer {
+pub fn server_with(ports: (u16, u16), change: impl FnOnce(&mut Config)) -> TestServer {
     static NEXT: AtomicU8 = AtomicU8::new(1);
     let [_, _, high, low] = std::process::id().to_be_bytes();
     let address = Ipv4Addr::new(127, NEXT.fetch_add(1, Ordering::Relaxed), high.max(1), low);
@@ -27,43 +27,44 @@ fn server_with(ports: (u16, u16), change: impl FnOnce(&mut Config)) -> TestServe
     })
 }
 
-const ONE_PORT: (u16, u16) = (5002, 5002);
+pub const ONE_PORT: (u16, u16) = (5002, 5002);
 
-struct Client {
+/// A client of `updown`.
+pub struct Client {
     control: BufReader<TcpStream>,
     server: SocketAddr,
     source: Ipv4Addr,
 }
 
 impl Client {
-    fn connect(server: &TestServer) -> Client {
-        Client::connect_from(server, Ipv4Addr::LOCALHOST)
+    pub fn connect(server: SocketAddr) -> Client {
+        Client::connect_from(Ipv4Addr::LOCALHOST, server)
     }
 
-    fn connect_from(server: &TestServer, source: Ipv4Addr) -> Client {
-        let control = BufReader::new(connect_from(source, server.address));
-        Client { control, server: server.address, source }
+    pub fn connect_from(source: Ipv4Addr, server: SocketAddr) -> Client {
+        let control = BufReader::new(connect_from(source, server));
+        Client { control, server, source }
     }
 
-    fn say(&mut self, text: &str) {
+    pub fn say(&mut self, text: &str) {
         self.control.get_mut().write_all(text.as_bytes()).unwrap();
     }
 
     /// A reply without its end; empty when the server has closed.
-    fn reply(&mut self) -> String {
+    pub fn reply(&mut self) -> String {
         let mut line = String::new();
         self.control.read_line(&mut line).unwrap();
         assert!(!line.ends_with("\r\n"), "replies end in LF");
         line.trim_end().to_owned()
     }
 
-    fn ask(&mut self, text: &str) -> String {
+    pub fn ask(&mut self, text: &str) -> String {
         self.say(&format!("{text}\n"));
         self.reply()
     }
 
     /// Connects to the port that a reply names last.
-    fn data(&self, reply: &str) -> TcpStream {
+    pub fn data(&self, reply: &str) -> TcpStream {
         let port = reply.strip_prefix("OK ").and_then(|rest| rest.rsplit(' ').next()).unwrap();
         connect_from(self.source, SocketAddr::new(self.server.ip(), port.parse().unwrap()))
     }
@@ -88,7 +89,7 @@ impl Client {
         bytes
     }
 
-    fn list(&mut self) -> Vec<String> {
+    pub fn list(&mut self) -> Vec<String> {
         assert_eq!(self.ask("LIST"), "OK");
         std::iter::from_fn(|| Some(self.reply()).filter(|line| line != "DONE")).collect()
     }
@@ -96,13 +97,13 @@ impl Client {
 
 /// Waits until the server has dealt with all that was said before.
 fn settle(server: &TestServer) {
-    assert_eq!(Client::connect(server).ask("FROB"), "ERROR UnknownCommand");
+    assert_eq!(Client::connect(server.address).ask("FROB"), "ERROR UnknownCommand");
 }
 
 #[test]
 fn the_transcripts_hold() {
     let server = server(ONE_PORT);
-    let mut client = Client::connect(&server);
+    let mut client = Client::connect(server.address);
     let photo: Vec<u8> = (0..118_601u32).map(|i| (i % 251) as u8).collect();
     assert_eq!(client.upload("photo.jpg", &photo), "DONE");
     assert_eq!(server.file("photo.jpg").unwrap(), photo);
@@ -129,7 +130,7 @@ fn the_transcripts_hold() {
 fn a_short_upload_leaves_the_old_file() {
     let server = server(ONE_PORT);
     server.put_file("a", b"old");
-    let mut client = Client::connect(&server);
+    let mut client = Client::connect(server.address);
     let reply = client.ask("UPLOAD a 10");
     client.data(&reply).write_all(b"123").unwrap();
     assert_eq!(client.reply(), "ERROR UploadShorterThanDeclared");
@@ -140,7 +141,7 @@ fn a_short_upload_leaves_the_old_file() {
 #[test]
 fn two_clients_behind_one_address_do_not_get_each_others_bytes() {
     let server = server(ONE_PORT);
-    let (mut first, mut second) = (Client::connect(&server), Client::connect(&server));
+    let (mut first, mut second) = (Client::connect(server.address), Client::connect(server.address));
     let reply = first.ask("UPLOAD first 5");
     assert_eq!(reply, "OK 5002");
     second.say("UPLOAD second 6\n");
@@ -164,8 +165,8 @@ fn two_clients_behind_one_address_do_not_get_each_others_bytes() {
 #[test]
 fn clients_of_two_addresses_wait_at_one_port_at_once() {
     let server = server(ONE_PORT);
-    let mut first = Client::connect_from(&server, Ipv4Addr::new(127, 0, 0, 2));
-    let mut second = Client::connect_from(&server, Ipv4Addr::new(127, 0, 0, 3));
+    let mut first = Client::connect_from(Ipv4Addr::new(127, 0, 0, 2), server.address);
+    let mut second = Client::connect_from(Ipv4Addr::new(127, 0, 0, 3), server.address);
     let replies = [first.ask("UPLOAD first 5"), second.ask("UPLOAD second 6")];
     assert_eq!(replies, ["OK 5002", "OK 5002"]);
     second.data(&replies[1]).write_all(b"second").unwrap();
@@ -181,7 +182,7 @@ fn clients_of_two_addresses_wait_at_one_port_at_once() {
 #[test]
 fn a_range_of_ports_serves_several_of_one_address_at_once() {
     let server = server((5002, 5003));
-    let mut clients = [(); 3].map(|()| Client::connect(&server));
+    let mut clients = [(); 3].map(|()| Client::connect(server.address));
     let first = clients[0].ask("UPLOAD a 1");
     let second = clients[1].ask("UPLOAD b 1");
     assert_eq!([first.as_str(), second.as_str()], ["OK 5002", "OK 5003"]);
@@ -199,7 +200,7 @@ fn a_range_of_ports_serves_several_of_one_address_at_once() {
 #[test]
 fn who_waits_and_goes_away_makes_room_for_the_next() {
     let server = server(ONE_PORT);
-    let mut clients = [(); 4].map(|()| Client::connect(&server));
+    let mut clients = [(); 4].map(|()| Client::connect(server.address));
     assert_eq!(clients[0].ask("UPLOAD a 1"), "OK 5002");
     for (client, name) in clients[1..].iter_mut().zip(["b", "c", "d"]) {
         client.say(&format!("UPLOAD {name} 1\n"));
@@ -220,10 +221,10 @@ fn who_waits_and_goes_away_makes_room_for_the_next() {
 fn nobody_else_gets_a_transfers_bytes() {
     let server = server(ONE_PORT);
     server.put_file("secret", b"secret");
-    let mut client = Client::connect(&server);
+    let mut client = Client::connect(server.address);
     let reply = client.ask("DOWNLOAD secret");
     client.say("READY\n");
-    let stranger = Client::connect_from(&server, Ipv4Addr::new(127, 0, 0, 2));
+    let stranger = Client::connect_from(Ipv4Addr::new(127, 0, 0, 2), server.address);
     assert_eq!(read_all(&mut stranger.data(&reply)), b"", "closed without a byte");
     assert_eq!(read_all(&mut client.data(&reply)), b"secret");
     assert_eq!(client.reply(), "DONE");
@@ -239,7 +240,7 @@ fn a_large_listing_comes_whole_and_no_name_ends_it() {
         server.put_file(name, b"");
     }
     wanted.sort();
-    let mut client = Client::connect(&server);
+    let mut client = Client::connect(server.address);
     let listed = client.list();
     let names: Vec<&str> = listed.iter().map(|line| line.strip_prefix("./").unwrap_or(line)).collect();
     assert_eq!(names, wanted);
@@ -254,7 +255,7 @@ fn eight_clients_of_one_address_move_their_bytes_at_once() {
         for id in 0..8u8 {
             let server = &server;
             scope.spawn(move || {
-                let mut client = Client::connect(server);
+                let mut client = Client::connect(server.address);
                 for round in 0..10 {
                     let bytes = vec![id * 16 + round; 10_000 + usize::from(id)];
                     assert_eq!(client.upload(&format!("file-{id}"), &bytes), "DONE");
@@ -271,16 +272,16 @@ fn a_client_that_dies_in_the_middle_leaves_nothing_and_holds_up_nobody() {
     let server = server(ONE_PORT);
     server.put_file("a", b"old");
     server.put_file("large", &vec![7; 20 << 20]);
-    let mut uploads = Client::connect(&server);
+    let mut uploads = Client::connect(server.address);
     let reply = uploads.ask("UPLOAD a 1000000");
     let mut data = uploads.data(&reply);
     data.write_all(&[1; 1000]).unwrap();
-    let mut downloads = Client::connect(&server);
+    let mut downloads = Client::connect(server.address);
     let reply = downloads.ask("DOWNLOAD large");
     downloads.say("READY\n");
     downloads.data(&reply).read_exact(&mut [0; 1000]).unwrap();
     drop((uploads, data, downloads));
-    let mut other = Client::connect(&server);
+    let mut other = Client::connect(server.address);
     assert_eq!(other.download("a"), b"old");
     assert_eq!(other.list(), ["a", "large"]);
     // The unfinished upload vanishes as soon as the server has heard of the death.
@@ -293,7 +294,7 @@ fn a_client_that_dies_in_the_middle_leaves_nothing_and_holds_up_nobody() {
 fn a_client_that_is_late_is_told_and_its_ready_belongs_to_nothing() {
     let server = server_with(ONE_PORT, |config| config.timeouts.data_connect = Duration::from_millis(50));
     server.put_file("a", b"abc");
-    let mut client = Client::connect(&server);
+    let mut client = Client::connect(server.address);
     assert_eq!(client.ask("DOWNLOAD a"), "OK 3 5002");
     assert_eq!(client.reply(), "ERROR DataConnectionTimedOut");
     client.say("READY\n");
@@ -308,10 +309,10 @@ fn a_listing_that_nobody_reads_is_given_up_and_says_so() {
     for i in 0..40_000 {
         server.put_file(&format!("{i:05}-{}", "x".repeat(200)), b"");
     }
-    let mut client = Client::connect(&server);
+    let mut client = Client::connect(server.address);
     client.say("LIST\n");
     // Others are served while it is stuck, and for long enough that the server has noticed.
-    let mut other = Client::connect(&server);
+    let mut other = Client::connect(server.address);
     let start = Instant::now();
     while start.elapsed() < 5 * stall {
         assert_eq!(other.ask("LIST nope"), "ERROR FileNotFound");
@@ -332,7 +333,7 @@ fn a_listing_that_nobody_reads_is_given_up_and_says_so() {
 #[test]
 fn a_running_transfer_outlives_the_wish_to_end() {
     let server = server(ONE_PORT);
-    let mut client = Client::connect(&server);
+    let mut client = Client::connect(server.address);
     let reply = client.ask("UPLOAD a 6");
     let mut data = client.data(&reply);
     data.write_all(b"abc").unwrap();
@@ -347,7 +348,7 @@ fn a_running_transfer_outlives_the_wish_to_end() {
 #[test]
 fn a_line_of_a_megabyte_is_one_error() {
     let server = server(ONE_PORT);
-    let mut client = Client::connect(&server);
+    let mut client = Client::connect(server.address);
     client.say(&"x".repeat(1 << 20));
     assert_eq!(client.ask(""), "ERROR LineTooLong");
     assert_eq!(client.ask("QUIT"), "OK");

@@ -2,9 +2,8 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::time::Duration;
 
-use crate::support::{connect_from, read_all};
+use crate::support::{HANG, connect_beside, connect_from, read_all};
 
 /// A control connection.
 pub struct Ftp {
@@ -46,7 +45,6 @@ impl Ftp {
 
     /// Takes a connection whose greeting is still to be read, whatever it is.
     pub fn over(control: TcpStream) -> Ftp {
-        // Not a limit on the server's speed: it only turns a hang into a failure.
         control.set_read_timeout(Some(HANG)).unwrap();
         Ftp { control: BufReader::new(control) }
     }
@@ -131,8 +129,7 @@ impl Ftp {
     }
 
     pub fn connect_data(&self, port: u16) -> TcpStream {
-        let host = self.socket().peer_addr().unwrap().ip();
-        with_timeout(TcpStream::connect((host, port)).unwrap())
+        connect_beside(self.socket(), port)
     }
 
     /// Begins a transfer over a data connection of this kind; the refusal if there is one.
@@ -238,5 +235,3 @@ fn with_timeout(stream: TcpStream) -> TcpStream {
     stream.set_read_timeout(Some(HANG)).unwrap();
     stream
 }
-
-const HANG: Duration = Duration::from_secs(30);

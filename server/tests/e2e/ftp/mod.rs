@@ -1,6 +1,6 @@
 //! The dialect `ftp` over real sockets, by a client that is written from its RFCs alone.
 
-mod client;
+pub mod client;
 mod escape;
 mod limits;
 mod public_address;
@@ -22,7 +22,7 @@ fn server() -> TestServer {
     server_with(|_| {})
 }
 
-fn server_with(change: impl FnOnce(&mut Config)) -> TestServer {
+pub fn server_with(change: impl FnOnce(&mut Config)) -> TestServer {
     TestServer::with(|config| {
         config.listen[0].dialect = Dialect::Ftp;
         change(config);

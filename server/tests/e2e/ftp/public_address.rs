@@ -53,7 +53,7 @@ fn the_cloud_is_asked_for_the_address() {
 
 #[test]
 fn a_service_that_is_of_no_use_leaves_the_own_address() {
-    let answers: [fn(&str) -> Option<(u16, &'static str)>; 5] = [
+    let answers: [Answers; 5] = [
         |_| Some((403, "")),
         |_| Some((500, "198.51.100.4")),
         |_| Some((200, "<html>Not an address</html>")),
@@ -101,6 +101,9 @@ fn is_told_in_time(server: &TestServer, expected: Ipv4Addr, before: Ipv4Addr) ->
 const ATTEMPTS_MAX: u32 = 10_000;
 
 /// What stands in for the metadata service.
+/// Status and body; `None`: silence.
+type Answer = Option<(u16, &'static str)>;
+
 struct Service {
     url: String,
     asked: Arc<AtomicU32>,
@@ -108,7 +111,7 @@ struct Service {
 
 impl Service {
     /// `answer` gives status and body to a request line and the token that came with it; none: it stays silent.
-    fn start(answer: impl Fn(&str, Option<&str>) -> Option<(u16, &'static str)> + Send + 'static) -> Service {
+    fn start(answer: impl Fn(&str, Option<&str>) -> Answer + Send + 'static) -> Service {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let asked = Arc::new(AtomicU32::new(0));
