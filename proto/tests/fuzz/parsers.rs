@@ -184,7 +184,7 @@ pub fn glob(case: &Case) {
 enum Token {
     Star,
     /// One of these bytes.
-    Byte([bool; 256]),
+    Byte(Box<[bool; 256]>),
 }
 
 fn tokens(mut rest: &[u8]) -> Vec<Token> {
@@ -194,10 +194,10 @@ fn tokens(mut rest: &[u8]) -> Vec<Token> {
         let set = if first == b'[' && closed.is_some_and(|end| end < rest.len()) { bracket(tail) } else { None };
         let (token, len) = match (first, tail.first(), set) {
             (b'*', ..) => (Token::Star, 1),
-            (b'?', ..) => (Token::Byte([true; 256]), 1),
-            (b'\\', Some(&literal), _) => (Token::Byte(only(literal)), 2),
-            (_, _, Some((bytes, len))) => (Token::Byte(bytes), 1 + len),
-            _ => (Token::Byte(only(first)), 1),
+            (b'?', ..) => (Token::Byte(Box::new([true; 256])), 1),
+            (b'\\', Some(&literal), _) => (Token::Byte(Box::new(only(literal))), 2),
+            (_, _, Some((bytes, len))) => (Token::Byte(Box::new(bytes)), 1 + len),
+            _ => (Token::Byte(Box::new(only(first))), 1),
         };
         tokens.push(token);
         rest = &rest[len..];

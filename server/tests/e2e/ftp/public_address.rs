@@ -53,7 +53,7 @@ fn the_cloud_is_asked_for_the_address() {
 
 #[test]
 fn a_service_that_is_of_no_use_leaves_the_own_address() {
-    let answers: [Answers; 5] = [
+    let answers: [fn(&str) -> Answer; 5] = [
         |_| Some((403, "")),
         |_| Some((500, "198.51.100.4")),
         |_| Some((200, "<html>Not an address</html>")),
