@@ -1,0 +1,224 @@
+//! The data side of a session: its connection agreed on, its content opened, bytes moved within their budget.
+//!
+//! What happened is told to the session's protocol; what is to be done next comes from there.
+
+use mio::net::TcpStream;
+use muxftp_proto::server::io::{Event, OperationId, TransferReport};
+use muxftp_proto::{Cause, DataPortPolicy};
+use muxftp_reactor::{Again, Reactor};
+
+use super::super::content::Next;
+use super::super::data::DataPlane;
+use super::super::open::{Opened, Ready};
+use super::super::tasks::Purpose;
+use super::super::{Owner, Shared};
+use super::Session;
+use crate::log;
+
+impl Session {
+    /// A peer is at the data port.
+    pub(in crate::shell) fn ready_data_listener(&mut self, shared: &mut Shared, rx: &mut Reactor<Owner>) -> Again {
+        if let Some(data) = &mut self.data {
+            let op = data.link.op;
+            match data.link.accept(rx, self.line.peer) {
+                Ok(false) => {}
+                Ok(true) => self.proto.handle_event(Event::DataConnected { op }, rx.now()),
+                Err(cause) => self.proto.handle_event(Event::DataFailed { op, cause }, rx.now()),
+            }
+            self.settle(shared, rx);
+        }
+        Again::No
+    }
+
+    /// A shared port is free for the transfer that was held back.
+    pub(in crate::shell) fn data_port_granted(
+        &mut self,
+        port: u16,
+        shared: &mut Shared,
+        rx: &mut Reactor<Owner>,
+    ) -> Again {
+        if let Some(data) = &self.data {
+            self.proto.handle_event(Event::DataListening { op: data.link.op, port }, rx.now());
+            self.settle(shared, rx);
+        }
+        Again::No
+    }
+
+    /// The data connection has come to a shared port.
+    pub(in crate::shell) fn data_connected(
+        &mut self,
+        stream: TcpStream,
+        shared: &mut Shared,
+        rx: &mut Reactor<Owner>,
+    ) -> Again {
+        if let Some(data) = &mut self.data {
+            data.link.take(stream);
+            self.proto.handle_event(Event::DataConnected { op: data.link.op }, rx.now());
+            self.settle(shared, rx);
+        }
+        Again::No
+    }
+
+    /// The data connection has news, or its budget is renewed.
+    pub(in crate::shell) fn ready_data(&mut self, shared: &mut Shared, rx: &mut Reactor<Owner>) -> Again {
+        if let Some(data) = &mut self.data
+            && let Some(connected) = data.link.finish_connect()
+        {
+            let op = data.link.op;
+            let event = match connected {
+                Ok(()) => Event::DataConnected { op },
+                Err(cause) => Event::DataFailed { op, cause },
+            };
+            self.proto.handle_event(event, rx.now());
+        }
+        let again = self.run_data(shared, rx);
+        self.settle(shared, rx);
+        again
+    }
+
+    /// What was asked for is open, or must be looked at first.
+    pub(super) fn open_or_look(
+        &mut self,
+        op: OperationId,
+        opened: Result<Opened, Cause>,
+        shared: &mut Shared,
+        rx: &mut Reactor<Owner>,
+    ) {
+        match opened {
+            Ok(Opened::Ready(ready)) => self.opened(op, Ok(ready), rx),
+            Ok(Opened::Position(survey, waiting)) => {
+                if let Err(cause) = self.survey(op, survey, Purpose::Open(waiting), shared) {
+                    self.opened(op, Err(cause), rx);
+                }
+            }
+            Err(cause) => self.opened(op, Err(cause), rx),
+        }
+    }
+
+    pub(in crate::shell) fn opened(&mut self, op: OperationId, ready: Result<Ready, Cause>, rx: &mut Reactor<Owner>) {
+        let event = match ready {
+            Ok(Ready { content, size, name }) => {
+                self.data().open(op, content);
+                Event::StorageReady { op, size, name }
+            }
+            Err(cause) => Event::StorageFailed { op, cause },
+        };
+        self.proto.handle_event(event, rx.now());
+    }
+
+    pub(super) fn listen_data(&mut self, op: OperationId, shared: &mut Shared, rx: &mut Reactor<Owner>) {
+        let (key, local, peer) = (self.key, self.local, self.line.peer.ip());
+        let policy = self.line.dialect.data_ports();
+        let link = &mut self.data().link;
+        link.op = op;
+        let listening = match policy {
+            DataPortPolicy::Fresh => link.listen(shared, rx, key, local).map(Some),
+            DataPortPolicy::Shared => Ok(link.share(shared, key, local, peer)),
+        };
+        match listening {
+            Ok(Some(port)) => self.proto.handle_event(Event::DataListening { op, port }, rx.now()),
+            // It is told when a port is free for it: see `data_port_granted`.
+            Ok(None) => {}
+            Err(cause) => self.proto.handle_event(Event::DataFailed { op, cause }, rx.now()),
+        }
+    }
+
+    pub(super) fn start_moving(
+        &mut self,
+        limit: Option<u64>,
+        ascii: bool,
+        shared: &mut Shared,
+        rx: &mut Reactor<Owner>,
+    ) {
+        let Some(data) = &mut self.data else { return };
+        if let Err(cause) = data.start(rx, self.key, limit, ascii) {
+            let event = Event::MoveFailed { op: data.op(), bytes: 0, cause };
+            return self.proto.handle_event(event, rx.now());
+        }
+        if data.sends() {
+            // A fresh connection takes bytes at once: a small file needs no event at all.
+            if self.run_data(shared, rx) == Again::Yes {
+                self.queue_data(rx);
+            }
+        }
+    }
+
+    /// Moves bytes within the budget, and tells the session.
+    pub(super) fn run_data(&mut self, shared: &mut Shared, rx: &mut Reactor<Owner>) -> Again {
+        let Some(data) = &mut self.data else { return Again::No };
+        let before = data.bytes();
+        let account = self.account.and_then(|account| shared.accounts.get(account));
+        let rate = account.and_then(|account| if data.sends() { account.down.as_mut() } else { account.up.as_mut() });
+        let now = rx.now();
+        let next = data.run(rate, &mut shared.buffer, rx, self.key, now);
+        let (op, bytes) = (data.op(), data.bytes());
+        if bytes > before {
+            self.proto.handle_event(Event::Progress { op, bytes }, now);
+        }
+        match next {
+            Next::Wait => Again::No,
+            Next::Again => Again::Yes,
+            Next::Moved => {
+                if data.ends_by_close() {
+                    // A client that dies closes both connections: its death is not to be taken for the end of a file.
+                    let _ = self.read(shared, rx);
+                }
+                self.proto.handle_event(Event::Moved { op, bytes }, now);
+                Again::No
+            }
+            Next::Failed(cause) => {
+                self.proto.handle_event(Event::MoveFailed { op, bytes, cause }, now);
+                Again::No
+            }
+        }
+    }
+
+    /// Puts the next piece of a listing behind the replies.
+    pub(super) fn move_to_control(&mut self, rx: &mut Reactor<Owner>) {
+        let Some(data) = &mut self.data else { return };
+        let (next, piece) = data.next_names();
+        self.proto.push_names(piece);
+        let (op, bytes) = (data.op(), data.bytes());
+        let event = match next {
+            Next::Wait | Next::Again => Event::Progress { op, bytes },
+            Next::Moved => Event::Moved { op, bytes },
+            Next::Failed(cause) => Event::MoveFailed { op, bytes, cause },
+        };
+        self.to_control = matches!(next, Next::Wait | Next::Again);
+        self.proto.handle_event(event, rx.now());
+    }
+
+    pub(super) fn release(&mut self, report: &TransferReport) {
+        self.to_control = false;
+        if let Some(data) = &mut self.data {
+            data.release();
+        }
+        self.drop_empty_data();
+        self.transfers += 1;
+        let line = log::Transfer {
+            verb: report.verb,
+            path: &report.path,
+            bytes: report.bytes,
+            duration: report.duration,
+            result: report.result.map_err(|cause| cause.unwrap_or(Cause::DataLost)),
+        };
+        log::transfer(&self.line, &line);
+    }
+
+    fn queue_data(&mut self, rx: &mut Reactor<Owner>) {
+        if let Some(key) = self.data.as_ref().and_then(|data| data.link.key()) {
+            rx.queue(key);
+        }
+    }
+
+    pub(super) fn drop_empty_data(&mut self) {
+        if self.data.as_ref().is_some_and(|data| data.is_empty()) {
+            self.data = None;
+        }
+    }
+
+    /// The data side, made if it is not there.
+    pub(super) fn data(&mut self) -> &mut DataPlane {
+        self.data.get_or_insert_with(|| Box::new(DataPlane::new()))
+    }
+}
