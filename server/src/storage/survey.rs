@@ -81,7 +81,7 @@ impl Survey {
         Survey { file, position: 0, end: size, work: Work::AsciiPosition(ToWire::default(), position) }
     }
 
-    /// Reads on, [`STEP_BYTES`] at most.
+    /// Reads on, a bounded number of bytes.
     ///
     /// # Errors
     /// Those of reading.
