@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use muxftp_proto::server::io::{Effect, Ends, SessionConfig};
+use muxftp_proto::server::io::{Effect, Ends, SessionConfig, TlsMode};
 use muxftp_proto::{Dialect, Permissions, ServerSession, limits};
 
 fn session() -> (ServerSession, Instant) {
@@ -18,6 +18,7 @@ fn session_of(dialect: Dialect) -> (ServerSession, Instant) {
         stall_timeout: hour,
         idle_timeout: hour,
         login_timeout: hour,
+        tls: TlsMode::Off,
     };
     let address = "127.0.0.1:2121".parse().expect("an address");
     let ends = Ends { local: address, peer: address, public: None };

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use muxftp_proto::server::io::{Effect, Ends, Event, OperationId, SessionConfig, Task, TaskAnswer};
+use muxftp_proto::server::io::{Effect, Ends, Event, OperationId, SessionConfig, Task, TaskAnswer, TlsMode};
 use muxftp_proto::verbs::{Argument, VERBS, Verb, VerbRow};
 use muxftp_proto::{Dialect, Permission, Permissions, ServerSession};
 
@@ -24,6 +24,7 @@ impl Situation {
             stall_timeout: hour,
             idle_timeout: hour,
             login_timeout: hour,
+            tls: TlsMode::Off,
         };
         let address = "127.0.0.1:5000".parse().expect("an address");
         let ends = Ends { local: address, peer: address, public: None };

@@ -43,6 +43,8 @@ pub(super) enum Phase {
     Transferring(Transfer),
     /// A task runs, or a data port is being had, of this number.
     Asking(OperationId),
+    /// TLS is being set up on the control connection, since then.
+    Securing(Instant),
     /// The last reply is on its way, since then.
     Closing(Instant),
     Closed,
@@ -111,6 +113,12 @@ impl Core {
         }
     }
 
+    /// Has the control connection encrypted.
+    pub(super) fn secure(&mut self, now: Instant) {
+        self.phase = Phase::Securing(now);
+        self.effect(Effect::Secure);
+    }
+
     /// Has something done; its answer ends the phase.
     pub(super) fn ask(&mut self, task: Task) {
         let op = self.next_op();
@@ -166,7 +174,9 @@ impl Core {
                 Step::Tell { port, size } => self.reply(&Reply::Opening { port, size }),
                 Step::TellNew { name } => self.reply(&Reply::OpeningNew { name }),
                 Step::TellNames => self.reply(&Reply::NamesFollow),
-                Step::Move { limit, ascii } => self.effect(Effect::StartMoving { op, limit, ascii }),
+                Step::Move { limit, ascii, protected } => {
+                    self.effect(Effect::StartMoving { op, limit, ascii, protected });
+                }
                 Step::MoveToControl => self.effect(Effect::MoveToControl { op }),
                 Step::Commit => {
                     let leg = transfer.close_leg();
@@ -233,6 +243,7 @@ impl Core {
             Phase::Transferring(transfer) => transfer.deadline(&self.config),
             // The shell answers, sooner or later.
             Phase::Asking(_) => None,
+            Phase::Securing(since) => Some(*since + self.config.login_timeout),
             Phase::Closing(since) => Some(*since + LINGER),
             Phase::Closed => None,
         }
@@ -246,7 +257,8 @@ impl Core {
                 let cause = transfer.timeout_cause();
                 self.carry_out(Step::End(Err(cause)), now);
             }
-            Phase::Closing(_) => self.lose(now),
+            // Nobody could read why.
+            Phase::Securing(_) | Phase::Closing(_) => self.lose(now),
             Phase::Asking(_) | Phase::Closed => {}
         }
     }

@@ -26,6 +26,9 @@ impl ServerSession {
             debug_assert!(core.agreed.state == LegState::None, "a data connection outlives the session");
             debug_assert!(!self.wants_input(), "a session that is over still listens");
         }
+        if matches!(core.phase, Phase::Securing(_)) {
+            debug_assert_eq!(self.input.waiting(), 0, "what came in the clear would be taken for encrypted");
+        }
         if matches!(core.phase, Phase::Closed) {
             debug_assert_eq!(self.next_timeout(), None, "a timer outlives the session");
         }

@@ -69,6 +69,9 @@ pub enum Effect {
         limit: Option<u64>,
         /// Convert line ends on the way (RFC 959 3.1.1.1).
         ascii: bool,
+        /// Encrypt the data connection first, in the control connection's TLS session. A hand-shake that fails is
+        /// [`Event::MoveFailed`].
+        protected: bool,
     },
     /// Write the open listing to the control connection, by [`crate::ServerSession::push_names`]. Answered as
     /// [`Effect::StartMoving`] is.
@@ -103,6 +106,9 @@ pub enum Effect {
     },
     /// The user has logged out: nothing further happens in his name.
     LogOut,
+    /// Encrypt the control connection, once the replies so far are written. Answer:
+    /// [`crate::ServerSession::handle_secured`], or the connection is lost.
+    Secure,
     /// Close the control connection once the replies are written.
     CloseControl {
         /// Why, when it was not the peer's wish.
@@ -404,8 +410,24 @@ pub struct SessionConfig {
     pub stall_timeout: Duration,
     /// How long a session may be silent.
     pub idle_timeout: Duration,
-    /// How long a log-in may take from the connection on, in the dialect that has one.
+    /// How long a log-in may take from the connection on, in the dialect that has one; and a hand-shake of TLS.
     pub login_timeout: Duration,
+    /// Whether connections are encrypted.
+    pub tls: TlsMode,
+}
+
+/// Whether control and data connections are encrypted, in the dialect that can (RFC 4217).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TlsMode {
+    /// Never.
+    #[default]
+    Off,
+    /// When the peer asks for it.
+    Optional,
+    /// The peer has to ask for it before it logs in, for data connections too.
+    Required,
+    /// From the first byte on; data connections too.
+    Implicit,
 }
 
 /// The two ends of a control connection, as far as replies tell of them and data connections are bound by them.

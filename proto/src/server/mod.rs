@@ -103,6 +103,14 @@ impl ServerSession {
         self.go_on(now);
     }
 
+    /// The control connection is encrypted, as [`Effect::Secure`] has asked.
+    pub fn handle_secured(&mut self, now: Instant) {
+        if let (Phase::Securing(_), Mind::Ftp(ftp)) = (&self.core.phase, &mut self.mind) {
+            ftp.secured(&mut self.core, now);
+        }
+        self.go_on(now);
+    }
+
     /// The outbox has been emptied.
     pub fn handle_flushed(&mut self, now: Instant) {
         self.go_on(now);
@@ -149,7 +157,8 @@ impl ServerSession {
 
     /// Whether bytes of the control connection may be read. When not, TCP holds the peer back.
     pub fn wants_input(&self) -> bool {
-        !self.core.input_ended && self.input.waiting() < limits::INPUT_BYTES_MAX && !self.core.is_over()
+        let listens = !self.core.is_over() && !matches!(self.core.phase, Phase::Securing(_));
+        listens && !self.core.input_ended && self.input.waiting() < limits::INPUT_BYTES_MAX
     }
 
     /// Whether no transfer is running.
@@ -162,7 +171,7 @@ impl ServerSession {
         match &self.core.phase {
             Phase::Transferring(transfer) => transfer.op == op,
             Phase::Asking(asked) => *asked == op,
-            Phase::Ready | Phase::Closing(_) | Phase::Closed => false,
+            Phase::Ready | Phase::Securing(_) | Phase::Closing(_) | Phase::Closed => false,
         }
     }
 

@@ -33,6 +33,8 @@ pub(super) struct TransferSpec {
     pub(super) plan: DataPlan,
     /// Line ends are converted.
     pub(super) ascii: bool,
+    /// The data connection is encrypted.
+    pub(super) protected: bool,
 }
 
 /// A transfer that is under way.
@@ -96,6 +98,7 @@ pub(super) enum Step {
     Move {
         limit: Option<u64>,
         ascii: bool,
+        protected: bool,
     },
     MoveToControl,
     Commit,
@@ -201,7 +204,7 @@ impl Transfer {
             }
             LegState::Connected(_) if join.ready || !needs_ready => {
                 self.stage = Stage::Moving(now);
-                Step::Move { limit: self.declared(), ascii: self.spec.ascii }
+                Step::Move { limit: self.declared(), ascii: self.spec.ascii, protected: self.spec.protected }
             }
             LegState::Listening(_) | LegState::Connecting | LegState::Connected(_) | LegState::Failed => Step::Wait,
         }

@@ -93,6 +93,7 @@ fn begin(core: &mut Core, command: Command, now: Instant) {
         path: path.clone(),
         plan: core.dialect.data_plan(),
         ascii: false,
+        protected: false,
     };
     let open = |op| match kind {
         TransferKind::Download => Effect::OpenRead { op, path, part: Part::default() },

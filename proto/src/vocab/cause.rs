@@ -97,11 +97,25 @@ pub enum Cause {
     DataRefused,
     /// The peer has aborted the transfer.
     Aborted,
+    /// There is no log-in before the control connection is encrypted.
+    TlsRequired,
+    /// There is no transfer in the clear.
+    ProtRequired,
+    /// What the peer wants to do in the clear is done encrypted only.
+    ClearRefused,
+    /// A level of protection that there is none of (RFC 2228: S and E).
+    BadProtection,
+    /// TLS came not about on the data connection.
+    TlsFailed,
+    /// The TLS session of a data connection is not the control connection's.
+    TlsNotResumed,
+    /// The data connection ended without the close_notify of TLS: perhaps somebody has cut it off.
+    TlsTruncated,
 }
 
 impl Cause {
     /// All causes.
-    pub const ALL: [Cause; 46] = [
+    pub const ALL: [Cause; 53] = [
         Cause::UnknownCommand,
         Cause::BadSequence,
         Cause::BadArgument,
@@ -148,6 +162,13 @@ impl Cause {
         Cause::NoDataAgreed,
         Cause::DataRefused,
         Cause::Aborted,
+        Cause::TlsRequired,
+        Cause::ProtRequired,
+        Cause::ClearRefused,
+        Cause::BadProtection,
+        Cause::TlsFailed,
+        Cause::TlsNotResumed,
+        Cause::TlsTruncated,
     ];
 
     /// In a few words, which logs and dialects share.
@@ -199,6 +220,13 @@ impl Cause {
             Cause::NoDataAgreed => "Use PASV, EPSV, PORT Or EPRT First",
             Cause::DataRefused => "Data Connection Refused",
             Cause::Aborted => "Transfer Aborted",
+            Cause::TlsRequired => "Please Encrypt First, With AUTH TLS",
+            Cause::ProtRequired => "Data Connections Must Be Encrypted: Send PBSZ 0 And PROT P",
+            Cause::ClearRefused => "Not In The Clear",
+            Cause::BadProtection => "Protection Level Not Supported",
+            Cause::TlsFailed => "TLS Failed On The Data Connection",
+            Cause::TlsNotResumed => "The Data Connection Must Resume The TLS Session Of The Control Connection",
+            Cause::TlsTruncated => "Data Connection Ended Without TLS close_notify",
         }
     }
 }

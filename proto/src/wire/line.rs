@@ -62,6 +62,14 @@ impl LineBuffer {
         self.whole_lines().any(wanted)
     }
 
+    /// Whether nothing waits behind the next line.
+    pub fn is_last(&self) -> bool {
+        self.bytes[self.start..]
+            .iter()
+            .position(|&byte| byte == b'\n')
+            .is_some_and(|end| self.start + end + 1 == self.bytes.len())
+    }
+
     fn whole_lines(&self) -> impl Iterator<Item = &[u8]> {
         let whole = self.bytes[self.start..].split_inclusive(|&byte| byte == b'\n');
         whole.filter_map(|line| line.strip_suffix(b"\n")).map(strip_cr)

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use muxftp_proto::server::io::{Ends, Event, SessionConfig};
+use muxftp_proto::server::io::{Ends, Event, SessionConfig, TlsMode};
 use muxftp_proto::{Dialect, ServerSession, limits};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -43,6 +43,7 @@ impl Player {
             stall_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(300),
             login_timeout: Duration::from_secs(60),
+            tls: tls_mode(dialect, case),
         };
         let over_ipv6 = rng.random_ratio(1, 8);
         let ends = Ends {
@@ -103,6 +104,16 @@ impl Player {
     }
 
     fn act(&mut self) {
+        if self.shell.securing {
+            if self.session.outbox().is_empty() {
+                self.shell.securing = false;
+                match self.rng.random_ratio(1, 20) {
+                    true => self.session.handle_lost(self.now),
+                    false => self.session.handle_secured(self.now),
+                }
+            }
+            return self.settle();
+        }
         let session = &self.session;
         match self.shell.act(|op| session.awaits(op), &mut self.rng) {
             Some(Act::Tell(event)) => self.tell(event),
@@ -181,6 +192,19 @@ impl Player {
         }
         assert_eq!(self.shell.end, End::Gone, "it does not end: {:?}", self.session);
         assert_eq!(self.session.next_timeout(), None, "a timer outlives the session");
+    }
+}
+
+/// Not drawn with the rest, so that the old regressions stay what they were.
+fn tls_mode(dialect: Dialect, case: &Case) -> TlsMode {
+    if dialect != Dialect::Ftp {
+        return TlsMode::Off;
+    }
+    match case.chance().random_range(0..8) {
+        0 | 1 => TlsMode::Optional,
+        2 => TlsMode::Required,
+        3 => TlsMode::Implicit,
+        _ => TlsMode::Off,
     }
 }
 

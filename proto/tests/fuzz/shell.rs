@@ -21,6 +21,8 @@ pub struct Shell {
     task: Option<(OperationId, Task)>,
     /// What has ended, whose late answers must do nothing.
     past: Vec<OperationId>,
+    /// TLS is to be set up on the control connection.
+    pub securing: bool,
     pub end: End,
 }
 
@@ -81,7 +83,8 @@ pub enum Act {
 impl Shell {
     pub fn new(dialect: Dialect, guest: Permissions, peer: IpAddr) -> Shell {
         let permissions = (dialect != Dialect::Ftp).then_some(guest);
-        Shell { dialect, peer, permissions, transfer: None, data: None, task: None, past: Vec::new(), end: End::No }
+        let (past, securing) = (Vec::new(), false);
+        Shell { dialect, peer, permissions, transfer: None, data: None, task: None, past, securing, end: End::No }
     }
 
     /// The session wants something. It may want only what this moment and its rights allow.
@@ -137,6 +140,10 @@ impl Shell {
                 self.past.push(op);
             }
             Effect::Run { op, task } => self.run(op, task),
+            Effect::Secure => {
+                assert!(self.transfer.is_none() && self.data.is_none(), "something is left open");
+                self.securing = true;
+            }
             Effect::LogOut => {
                 assert!(self.dialect == Dialect::Ftp && self.permissions.take().is_some(), "nobody is logged in");
             }

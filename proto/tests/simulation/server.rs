@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use muxftp_proto::server::io::{Effect, Ends, Event, OperationId, SessionConfig};
+use muxftp_proto::server::io::{Effect, Ends, Event, OperationId, SessionConfig, TlsMode};
 use muxftp_proto::{Cause, Dialect, Permissions, ServerSession, limits};
 
 use crate::env::Env;
@@ -237,6 +237,7 @@ impl ServerSide {
                 self.ended = true;
                 self.closing = true;
             }
+            Effect::Secure => unreachable!("a dialect without TLS"),
             Effect::DropControl => {
                 self.ended = true;
                 wires.dropped = !self.session.outbox().is_empty();
@@ -303,6 +304,7 @@ fn config() -> SessionConfig {
         stall_timeout: Duration::from_secs(60),
         idle_timeout: Duration::from_secs(300),
         login_timeout: Duration::from_secs(60),
+        tls: TlsMode::Off,
     }
 }
 

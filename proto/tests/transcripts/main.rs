@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use muxftp_proto::representation::entry::{Entry, EntryKind};
 use muxftp_proto::server::io::{
-    Effect, Ends, Event, ListForm, OperationId, Part, SessionConfig, StoreMode, Task, TaskAnswer,
+    Effect, Ends, Event, ListForm, OperationId, Part, SessionConfig, StoreMode, Task, TaskAnswer, TlsMode,
 };
 use muxftp_proto::{Cause, Dialect, Permissions, ServerSession, VPath};
 
@@ -79,6 +79,7 @@ impl Player {
             stall_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(300),
             login_timeout: Duration::from_secs(60),
+            tls: tls_mode(text),
         };
         let ends = Ends {
             local: if text.contains("# over IPv6") { "[2001:db8::1]:21" } else { "192.0.2.1:21" }.parse().unwrap(),
@@ -146,6 +147,7 @@ impl Player {
                 "end of input" => self.session.handle_end_of_input(self.now),
                 "lost" => self.session.handle_lost(self.now),
                 "drain" => self.session.drain(self.now),
+                "secured" => self.session.handle_secured(self.now),
                 answer => {
                     let event = self.event(answer);
                     self.session.handle_event(event, self.now);
@@ -241,6 +243,7 @@ impl Player {
                 format!("run {}", task_line(&task))
             }
             Effect::LogOut => "log out".to_owned(),
+            Effect::Secure => "secure".to_owned(),
             Effect::ListenData { op } => {
                 self.data = Some(op);
                 "listen".to_owned()
@@ -249,9 +252,11 @@ impl Player {
                 self.data = Some(op);
                 format!("connect to {to}")
             }
-            Effect::StartMoving { limit, ascii, .. } => {
+            Effect::StartMoving { limit, ascii, protected, .. } => {
                 let limit = limit.map_or(String::new(), |limit| format!(" {limit}"));
-                format!("move{limit}{}", if ascii { ", ascii" } else { "" })
+                let (ascii, protected) =
+                    (if ascii { ", ascii" } else { "" }, if protected { ", encrypted" } else { "" });
+                format!("move{limit}{ascii}{protected}")
             }
             Effect::MoveToControl { .. } => "move to control".to_owned(),
             Effect::CloseData { .. } => "close data".to_owned(),
@@ -267,6 +272,18 @@ impl Player {
             Effect::CloseControl { .. } => "close control".to_owned(),
             Effect::DropControl => "drop control".to_owned(),
         }
+    }
+}
+
+/// `# tls: required` and the like.
+fn tls_mode(text: &str) -> TlsMode {
+    let word = text.lines().find_map(|line| line.strip_prefix("# tls: "));
+    match word {
+        None => TlsMode::Off,
+        Some("optional") => TlsMode::Optional,
+        Some("required") => TlsMode::Required,
+        Some("implicit") => TlsMode::Implicit,
+        Some(other) => panic!("no mode `{other}`"),
     }
 }
 
@@ -313,6 +330,8 @@ fn cause(name: &str) -> Cause {
         "DataRefused" => Cause::DataRefused,
         "QuotaExceeded" => Cause::QuotaExceeded,
         "IsDirectory" => Cause::IsDirectory,
+        "TlsNotResumed" => Cause::TlsNotResumed,
+        "TlsTruncated" => Cause::TlsTruncated,
         other => panic!("add `{other}` here"),
     }
 }

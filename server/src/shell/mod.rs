@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 
 use mio::net::{TcpListener, TcpStream};
 use muxftp_proto::Dialect;
-use muxftp_proto::server::io::{Event, OperationId, SessionConfig};
+use muxftp_proto::server::io::{Event, OperationId, SessionConfig, TlsMode};
 use muxftp_reactor::listen::Reserve;
 use muxftp_reactor::{Again, Clock, Handler, Key, Reactor, Readiness, Table, Waker, Workers};
 use rustix::process::Signal;
@@ -421,6 +421,7 @@ fn session_config(config: &Config) -> SessionConfig {
         stall_timeout: config.timeouts.stall,
         idle_timeout: config.timeouts.idle,
         login_timeout: config.timeouts.login,
+        tls: TlsMode::Off,
     }
 }
 

@@ -259,6 +259,7 @@ impl Session {
             Effect::Release { report, .. } => self.release(&report),
             Effect::Run { op, task } => self.run_task(op, task, shared, rx),
             Effect::LogOut => self.leave_account(shared),
+            Effect::Secure => debug_assert!(false, "no listener offers it yet"),
             Effect::CloseControl { cause } => self.closing = Some(cause),
             Effect::DropControl => self.fate = Fate::Over,
         }

@@ -24,6 +24,8 @@ pub enum FtpReply<'a> {
     },
     /// 230.
     LoggedIn,
+    /// 234: AUTH; the hand-shake follows.
+    Secure,
     /// 200: what was asked for holds.
     Done(&'a str),
     /// 202: nothing had to be done.
@@ -88,6 +90,7 @@ impl FtpReply<'_> {
             FtpReply::NeedPassword { guest: true } => say("331 Guest login: send your e-mail address as password"),
             FtpReply::NeedPassword { guest: false } => say("331 Password required"),
             FtpReply::LoggedIn => say("230 Logged in"),
+            FtpReply::Secure => say("234 Begin TLS"),
             FtpReply::Done(text) => say(&format!("200 {text}")),
             FtpReply::Superfluous => say("202 Not needed here"),
             FtpReply::FileDone(text) => say(&format!("250 {text}")),
@@ -148,7 +151,7 @@ pub(in crate::dialect) fn print_reply(reply: &Reply, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// The number of a refusal (RFC 959 5.4; 2428 for 522, 3659 for 554). `upload`: of a command that stores a file, for
+/// The number of a refusal (RFC 959 5.4; 4217 for 521, 2428 and 4217 for 522, 2228 for 534 and 536, 3659 for 554). `upload`: of a command that stores a file, for
 /// which other numbers are right.
 fn code(cause: Cause, upload: bool) -> u16 {
     match cause {
@@ -161,7 +164,7 @@ fn code(cause: Cause, upload: bool) -> u16 {
         | Cause::TooManyFromAddress
         | Cause::TooManyErrors => 421,
         Cause::NoDataPort | Cause::DataTimeout | Cause::NoDataAgreed | Cause::DataRefused => 425,
-        Cause::DataStalled | Cause::DataLost | Cause::ShortUpload | Cause::Aborted => 426,
+        Cause::DataStalled | Cause::DataLost | Cause::ShortUpload | Cause::Aborted | Cause::TlsTruncated => 426,
         Cause::Busy => 450,
         Cause::DiskError | Cause::OutOfResources => 451,
         Cause::NoSpace => 452,
@@ -170,8 +173,11 @@ fn code(cause: Cause, upload: bool) -> u16 {
         Cause::NotImplemented => 502,
         Cause::BadSequence => 503,
         Cause::BadParameter | Cause::ForeignAddress => 504,
-        Cause::WrongProtocol => 522,
-        Cause::NotLoggedIn | Cause::LoginFailed => 530,
+        Cause::ProtRequired => 521,
+        Cause::WrongProtocol | Cause::TlsFailed | Cause::TlsNotResumed => 522,
+        Cause::NotLoggedIn | Cause::LoginFailed | Cause::TlsRequired => 530,
+        Cause::ClearRefused => 534,
+        Cause::BadProtection => 536,
         Cause::QuotaExceeded | Cause::FileTooLarge => 552,
         Cause::BadRestart => 554,
         Cause::BadName | Cause::NameTooLong | Cause::IsDirectory | Cause::BadLink | Cause::NotRegular if upload => 553,

@@ -64,6 +64,10 @@ pub enum Verb {
     Xsha512,
     Avbl,
     Clnt,
+    Auth,
+    Pbsz,
+    Prot,
+    Ccc,
 }
 
 /// Whether something follows the verb.
@@ -159,6 +163,10 @@ pub const VERBS: &[VerbRow] = &[
     row(Verb::Xsha256, "XSHA256", Argument::Required, LOGIN, WAITS, Some(Permission::Read), "-", "file [first last]", "Tells the SHA-256 of a file"),
     row(Verb::Xsha512, "XSHA512", Argument::Required, LOGIN, WAITS, Some(Permission::Read), "-", "file [first last]", "Tells the SHA-512 of a file"),
     row(Verb::Avbl, "AVBL", Argument::Optional, LOGIN, WAITS, Some(Permission::List), "draft-peterson-streamlined-ftp", "[directory]", "Tells how many bytes there is room for"),
+    row(Verb::Auth, "AUTH", Argument::Required, OPEN, WAITS, None, "4217 4", "TLS", "Encrypts the control connection"),
+    row(Verb::Pbsz, "PBSZ", Argument::Required, OPEN, WAITS, None, "4217 8", "0", "Comes before PROT"),
+    row(Verb::Prot, "PROT", Argument::Required, OPEN, WAITS, None, "4217 9", "P | C", "Encrypts data connections, or does not"),
+    row(Verb::Ccc, "CCC", Argument::None, OPEN, WAITS, None, "4217 6", "", "Is not offered: it would end the encryption"),
     row(Verb::Clnt, "CLNT", Argument::Required, OPEN, WAITS, None, "-", "name", "Names the client's program"),
 ];
 

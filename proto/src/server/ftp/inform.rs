@@ -4,7 +4,7 @@ use crate::dialect::ftp::reply::FtpReply;
 use crate::dialect::ftp::verbs::{VERBS, VerbRow};
 use crate::representation::entry::FactSet;
 use crate::server::core::Core;
-use crate::server::io::HashAlgorithm;
+use crate::server::io::{HashAlgorithm, TlsMode};
 use crate::vocab::cause::Cause;
 
 use super::{Ftp, say};
@@ -17,7 +17,8 @@ impl Ftp {
         let hashes = HashAlgorithm::ALL
             .map(|algorithm| format!("{}{}", algorithm.word(), if algorithm == self.hash { "*" } else { "" }));
         let mut lines = Vec::new();
-        for feature in PLAIN_FEATURES {
+        let security: &[&str] = if core.config.tls == TlsMode::Off { &[] } else { &["AUTH TLS", "PBSZ", "PROT"] };
+        for feature in security.iter().chain(PLAIN_FEATURES) {
             lines.extend_from_slice(format!(" {feature}\r\n").as_bytes());
         }
         lines.extend_from_slice(format!(" HASH {}\r\n MLST ", hashes.join(";")).as_bytes());

@@ -14,11 +14,13 @@ use super::{Ftp, Login, Question, say};
 
 impl Ftp {
     /// RFC 959 4.1.1: a new USER ends the old one's rights; the transfer parameters stay.
-    pub(super) fn user(&mut self, argument: &[u8], core: &mut Core) {
+    pub(super) fn user(&mut self, argument: &[u8], core: &mut Core) -> Result<(), Cause> {
+        self.refuse_in_the_clear(core)?;
         self.log_out(core);
         let name = argument.trim_ascii();
         self.login = Login::Named(name.to_vec());
         say(core, FtpReply::NeedPassword { guest: is_guest(name) });
+        Ok(())
     }
 
     pub(super) fn pass(&mut self, argument: &[u8], core: &mut Core) {
@@ -58,7 +60,11 @@ impl Ftp {
     }
 
     /// RFC 959 4.1.1: as if the connection had just been made.
-    pub(super) fn reinitialize(&mut self, core: &mut Core, now: Instant) {
+    pub(super) fn reinitialize(&mut self, core: &mut Core, now: Instant) -> Result<(), Cause> {
+        // It would end the encryption (RFC 4217 11).
+        if self.security.control {
+            return Err(Cause::ClearRefused);
+        }
         self.log_out(core);
         let new = Ftp::new(self.ends, core, now);
         let old = std::mem::replace(self, new);
@@ -66,6 +72,7 @@ impl Ftp {
         self.failed_logins = old.failed_logins;
         // What came behind this line may have ended in the middle of a Telnet command.
         self.telnet = old.telnet;
+        Ok(())
     }
 
     /// RFC 7151: the name of the server that is meant; all names mean this one.
@@ -77,7 +84,7 @@ impl Ftp {
         Ok(())
     }
 
-    fn log_out(&mut self, core: &mut Core) {
+    pub(super) fn log_out(&mut self, core: &mut Core) {
         core.disagree();
         self.directory = VPath::root();
         if let Login::In { .. } = std::mem::replace(&mut self.login, Login::Out) {

@@ -13,6 +13,7 @@ mod agree;
 mod files;
 mod inform;
 mod login;
+mod security;
 mod transfers;
 
 use std::time::Instant;
@@ -28,8 +29,10 @@ use crate::wire::line::{Line, LineBuffer};
 
 use super::core::{Core, Phase};
 use super::data::LegState;
-use super::io::{Ends, Event, HashAlgorithm, TaskAnswer};
+use super::io::{Ends, Event, HashAlgorithm, TaskAnswer, TlsMode};
 use super::transfer::Step;
+
+use security::Security;
 
 /// What an `ftp` session keeps between its lines.
 #[derive(Debug)]
@@ -53,6 +56,7 @@ pub(super) struct Ftp {
     facts: FactSet,
     /// What the answer that is waited for is about.
     question: Question,
+    security: Security,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,9 +121,14 @@ impl Ftp {
             hash: HashAlgorithm::default(),
             facts: FactSet::default(),
             question: Question::None,
+            security: Security::default(),
         };
         core.login_deadline = Some(now + core.config.login_timeout);
-        say(core, FtpReply::Welcome);
+        match core.config.tls {
+            // The first byte is TLS's: the greeting follows.
+            TlsMode::Implicit => core.secure(now),
+            TlsMode::Off | TlsMode::Optional | TlsMode::Required => say(core, FtpReply::Welcome),
+        }
         ftp
     }
 
@@ -152,8 +161,9 @@ impl Ftp {
                 }
                 _ => return,
             }
+            let is_last = input.is_last();
             match input.next_line() {
-                Some(Line::Complete(line)) => self.take(line, core, now),
+                Some(Line::Complete(line)) => self.take(line, is_last, core, now),
                 Some(Line::TooLong) => core.refuse_line(Cause::LineTooLong, now),
                 None => return,
             }
@@ -179,8 +189,8 @@ impl Ftp {
         }
     }
 
-    /// One line.
-    fn take(&mut self, line: &[u8], core: &mut Core, now: Instant) {
+    /// One line; `is_last`: nothing has come behind it.
+    fn take(&mut self, line: &[u8], is_last: bool, core: &mut Core, now: Instant) {
         let (row, argument) = match parse_line(line) {
             Ok(parsed) => parsed,
             Err(Cause::NotFtp) => return core.close(Some(Cause::NotFtp), now),
@@ -189,6 +199,10 @@ impl Ftp {
         self.forget(row.verb, core);
         if let Err(cause) = self.admit(row, argument) {
             return core.refuse(cause);
+        }
+        // What came in the clear behind AUTH must not count as encrypted: whoever stands between could have put it there.
+        if row.verb == Verb::Auth && !is_last {
+            return core.refuse(Cause::BadSequence);
         }
         core.bad_commands = 0;
         if let Err(cause) = self.run(row, argument, core, now) {
@@ -229,10 +243,14 @@ impl Ftp {
 
     fn run(&mut self, row: &VerbRow, argument: &[u8], core: &mut Core, now: Instant) -> Result<(), Cause> {
         match row.verb {
-            Verb::User => self.user(argument, core),
+            Verb::Auth => self.auth(argument, core, now)?,
+            Verb::Pbsz => self.pbsz(argument, core)?,
+            Verb::Prot => self.prot(argument, core)?,
+            Verb::Ccc => self.ccc()?,
+            Verb::User => self.user(argument, core)?,
             Verb::Pass => self.pass(argument, core),
             Verb::Acct => say(core, FtpReply::Superfluous),
-            Verb::Rein => self.reinitialize(core, now),
+            Verb::Rein => self.reinitialize(core, now)?,
             Verb::Quit => login::quit(core, now),
             Verb::Host => self.host(core)?,
             Verb::Clnt => say(core, FtpReply::Done("Welcome")),

@@ -25,9 +25,10 @@ impl Ftp {
             Restart::Range(..) if self.ascii => return Err(Cause::BadParameter),
             Restart::Range(first, last) => (first, Some(last + 1)),
         };
+        let protected = self.protection(core)?;
         agreed(core)?;
         let part = Part { from, until, ascii: self.ascii };
-        let spec = self.spec(TransferKind::Download, "RETR", path.clone());
+        let spec = self.spec(TransferKind::Download, "RETR", path.clone(), protected);
         core.begin(spec, |op| Effect::OpenRead { op, path, part }, now);
         Ok(())
     }
@@ -49,8 +50,9 @@ impl Ftp {
             (_, Restart::At(_)) => return Err(Cause::BadSequence),
             _ => return Err(Cause::BadParameter),
         };
+        let protected = self.protection(core)?;
         agreed(core)?;
-        let spec = self.spec(TransferKind::Upload { declared: None }, row.word, path.clone());
+        let spec = self.spec(TransferKind::Upload { declared: None }, row.word, path.clone(), protected);
         core.begin(spec, |op| Effect::OpenWrite { op, path, size: None, mode }, now);
         Ok(())
     }
@@ -58,6 +60,7 @@ impl Ftp {
     pub(super) fn list(&mut self, row: &VerbRow, argument: &[u8], core: &mut Core, now: Instant) -> Result<(), Cause> {
         let name = if row.verb == Verb::Mlsd { argument } else { without_options(argument) };
         let path = self.path(name)?;
+        let protected = self.protection(core)?;
         agreed(core)?;
         let (form, glob) = match (row.verb, &self.login) {
             (Verb::Mlsd, Login::In { permissions, .. }) => {
@@ -67,7 +70,7 @@ impl Ftp {
             _ => (ListForm::Long, glob::has_wildcards(name)),
         };
         // A listing is text, whatever the type of files; its lines end in CR LF already.
-        let spec = TransferSpec { ascii: false, ..self.spec(TransferKind::Listing, row.word, path.clone()) };
+        let spec = TransferSpec { ascii: false, ..self.spec(TransferKind::Listing, row.word, path.clone(), protected) };
         core.begin(spec, |op| Effect::OpenList { op, path, listing: ListingSpec { form, glob } }, now);
         Ok(())
     }
@@ -81,7 +84,8 @@ impl Ftp {
         }
         let path = self.path(name)?;
         let plan = DataPlan { listings_on_control: true, downloads_wait_for_ready: false };
-        let spec = TransferSpec { kind: TransferKind::Listing, verb: row.word, path: path.clone(), plan, ascii: false };
+        let spec =
+            TransferSpec { plan, ascii: false, ..self.spec(TransferKind::Listing, row.word, path.clone(), false) };
         let listing = ListingSpec { form: ListForm::Long, glob: glob::has_wildcards(name) };
         // What was agreed on is for another command.
         let agreed = std::mem::take(&mut core.agreed);
@@ -97,9 +101,9 @@ impl Ftp {
         say(core, FtpReply::Aborted);
     }
 
-    fn spec(&self, kind: TransferKind, verb: &'static str, path: VPath) -> TransferSpec {
+    fn spec(&self, kind: TransferKind, verb: &'static str, path: VPath, protected: bool) -> TransferSpec {
         let plan = DataPlan { downloads_wait_for_ready: false, listings_on_control: false };
-        TransferSpec { kind, verb, path, plan, ascii: self.ascii }
+        TransferSpec { kind, verb, path, plan, ascii: self.ascii, protected }
     }
 
     fn tell_state(&self, core: &mut Core) {
@@ -111,6 +115,11 @@ impl Ftp {
             Login::Named(_) | Login::Out => "Not logged in".to_owned(),
         });
         line(format!("TYPE {}, STRU F, MODE S", if self.ascii { "A" } else { "I" }));
+        line(match (self.security.control, self.security.data) {
+            (false, _) => "Nothing is encrypted".to_owned(),
+            (true, false) => "The control connection is encrypted, data connections are not".to_owned(),
+            (true, true) => "Control and data connections are encrypted".to_owned(),
+        });
         match &core.phase {
             Phase::Transferring(transfer) => {
                 let (verb, path, bytes) = transfer.describe();

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use muxftp_proto::Cause;
+use muxftp_proto::server::io::TlsMode;
 
 use crate::env::Stats;
 
@@ -14,6 +15,8 @@ pub struct Client {
     unsaid: VecDeque<u8>,
     /// Lines that are said wholly, or in part.
     lines: Vec<String>,
+    /// Where an AUTH ends: what is said behind it is said encrypted.
+    pauses: VecDeque<usize>,
     /// Lines of which the end has not been said yet.
     ends_left: VecDeque<usize>,
     said_bytes: usize,
@@ -29,10 +32,13 @@ pub struct Client {
 }
 
 impl Client {
-    pub fn new(chance: &mut Chance) -> Client {
-        let mut lines = vec!["USER alice".to_owned(), "PASS x".to_owned()];
-        if chance.of(10) {
-            lines.clear();
+    pub fn new(tls: TlsMode, chance: &mut Chance) -> Client {
+        let mut lines = Vec::new();
+        if tls == TlsMode::Required && chance.of(90) {
+            lines.extend(["AUTH TLS", "PBSZ 0", "PROT P"].map(str::to_owned));
+        }
+        if chance.of(90) {
+            lines.extend(["USER alice", "PASS x"].map(str::to_owned));
         }
         for _ in 0..1 + chance.below(40) {
             let line = LINES[chance.below(LINES.len())];
@@ -45,7 +51,7 @@ impl Client {
             }
         }
         lines.push("QUIT".to_owned());
-        let (mut unsaid, mut ends_left) = (VecDeque::new(), VecDeque::new());
+        let (mut unsaid, mut ends_left, mut pauses) = (VecDeque::new(), VecDeque::new(), VecDeque::new());
         for line in &lines {
             if line == "ABOR" && chance.of(50) {
                 unsaid.extend([255, 244, 255, 242]);
@@ -53,10 +59,14 @@ impl Client {
             unsaid.extend(line.bytes());
             unsaid.extend(if chance.of(50) { b"\r\n".iter() } else { b"\n".iter() });
             ends_left.push_back(unsaid.len());
+            if line.starts_with("AUTH") && chance.of(90) {
+                pauses.push_back(unsaid.len());
+            }
         }
         Client {
             unsaid,
             lines,
+            pauses,
             ends_left,
             said_bytes: 0,
             heard: Vec::new(),
@@ -75,7 +85,13 @@ impl Client {
         if self.unsaid.is_empty() || (chance.of(50) && self.finals.len() < self.said_lines()) {
             return None;
         }
-        let count = 1 + chance.below(self.unsaid.len().min(60));
+        let pauses = self.pauses.front().is_some_and(|pause| *pause == self.said_bytes);
+        if pauses && self.finals.len() < self.said_lines() {
+            return None;
+        }
+        self.pauses.pop_front_if(|pause| *pause <= self.said_bytes);
+        let most = self.pauses.front().map_or(self.unsaid.len(), |pause| pause - self.said_bytes);
+        let count = 1 + chance.below(most.min(60));
         let piece: Vec<u8> = self.unsaid.drain(..count).collect();
         self.said_bytes += count;
         while self.ends_left.front().is_some_and(|end| *end <= self.said_bytes) {
@@ -158,7 +174,8 @@ impl Client {
                 continue;
             };
             assert!(unanswered == 0 || kind.is_some(), "`{line}` was answered and one before it not");
-            logged_in = (logged_in && !matches!(verb, "USER" | "REIN")) || reply.starts_with("230");
+            let logs_out = matches!(verb, "USER" | "REIN" | "AUTH") && reply.starts_with(['2', '3']);
+            logged_in = (logged_in && !logs_out) || reply.starts_with("230");
             let codes = codes_of(verb);
             assert!(codes.iter().any(|code| reply.starts_with(code)), "`{reply}` to `{line}`");
             let ended_well = reply.starts_with("226") || reply.ends_with("213 End of status");
@@ -189,7 +206,7 @@ const AGREEMENTS: [&[&str]; 6] = [
     &["PORT 192,0,2,9,78,33", "EPSV"],
 ];
 
-const LINES: [&str; 44] = [
+const LINES: [&str; 49] = [
     "RETR a",
     "RETR big",
     "RETR nope",
@@ -231,6 +248,11 @@ const LINES: [&str; 44] = [
     "PASS y",
     "REIN",
     "ALLO 5",
+    "AUTH TLS",
+    "PBSZ 0",
+    "PROT P",
+    "PROT C",
+    "CCC",
     "FEAT",
     "XYZZY",
     "",
@@ -239,14 +261,18 @@ const LINES: [&str; 44] = [
 /// The codes that a verb can be answered with, besides the login's and the shell's.
 fn codes_of(verb: &str) -> &'static [&'static str] {
     match verb {
-        "RETR" | "LIST" | "NLST" | "MLSD" => &["226", "425", "426", "451", "503", "504", "530", "550", "554"],
+        "RETR" | "LIST" | "NLST" | "MLSD" => &["226", "425", "426", "451", "503", "504", "521", "530", "550", "554"],
         "STOR" | "APPE" | "STOU" => {
-            &["226", "425", "426", "451", "452", "503", "504", "530", "550", "552", "553", "554"]
+            &["226", "425", "426", "451", "452", "503", "504", "521", "530", "550", "552", "553", "554"]
         }
         "STAT" => &["211", "213", "530", "550", "426", "451"],
         "NOOP" => &["200"],
         "ABOR" => &["226", "530"],
-        "USER" => &["331"],
+        "USER" => &["331", "530"],
+        "AUTH" => &["234", "502", "503"],
+        "PBSZ" => &["200", "503"],
+        "PROT" => &["200", "503", "534"],
+        "CCC" => &["503", "534"],
         "PASS" => &["230", "503", "530"],
         "EPSV" => &["200", "229", "425", "530"],
         "PASV" => &["227", "425", "503", "530"],

@@ -10,7 +10,7 @@ mod shell;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use muxftp_proto::server::io::{Effect, Ends, Event, SessionConfig};
+use muxftp_proto::server::io::{Effect, Ends, Event, SessionConfig, TlsMode};
 use muxftp_proto::{Cause, Dialect, Permissions, ServerSession, limits};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -26,6 +26,8 @@ pub struct FtpWorld {
     session: ServerSession,
     shell: Shell,
     client: Client,
+    /// The hand-shake of TLS is under way.
+    securing: bool,
     /// The peer reads no replies for so many steps.
     deaf: u32,
     draining: bool,
@@ -58,13 +60,15 @@ impl FtpWorld {
             stall_timeout: seconds(60),
             idle_timeout: seconds(300),
             login_timeout: seconds(60),
+            tls: [TlsMode::Off, TlsMode::Optional, TlsMode::Required, TlsMode::Implicit][chance.below(4)],
         };
         let address: SocketAddr = "192.0.2.1:21".parse().expect("an address");
         let ends = Ends { local: address, peer: "192.0.2.9:4000".parse().expect("an address"), public: None };
         FtpWorld {
             session: ServerSession::new(Dialect::Ftp, config, ends, now),
-            shell: Shell::new(&mut chance),
-            client: Client::new(&mut chance),
+            shell: Shell::new(config.tls, &mut chance),
+            client: Client::new(config.tls, &mut chance),
+            securing: false,
             chance,
             now,
             deaf: 0,
@@ -118,6 +122,17 @@ impl FtpWorld {
     }
 
     fn shell_answers(&mut self) {
+        if self.securing && self.session.outbox().is_empty() {
+            self.securing = false;
+            if self.chance.of(90) {
+                self.saw("control connection encrypted");
+                self.session.handle_secured(self.now);
+            } else {
+                self.saw("hand-shake failed");
+                self.session.handle_lost(self.now);
+            }
+            return;
+        }
         if let Some(event) = self.shell.next_answer(&mut self.chance) {
             self.tell(event);
         } else if let Some(event) = self.shell.late_answer(&mut self.chance) {
@@ -198,6 +213,10 @@ impl FtpWorld {
                 assert!(!self.over, "{effect:?} after the end");
                 match effect {
                     Effect::CloseControl { .. } => self.shell.ending(),
+                    Effect::Secure => {
+                        assert!(!self.session.wants_input(), "what is in the clear would be taken for encrypted");
+                        self.securing = true;
+                    }
                     Effect::DropControl => {
                         self.over = true;
                         self.client.lost = true;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use muxftp_proto::representation::entry::{Entry, EntryKind};
-use muxftp_proto::server::io::{Effect, Event, OperationId, StoreMode, Task, TaskAnswer, TransferKind};
+use muxftp_proto::server::io::{Effect, Event, OperationId, StoreMode, Task, TaskAnswer, TlsMode, TransferKind};
 use muxftp_proto::{Cause, Permission, Permissions};
 
 use crate::env::Stats;
@@ -16,6 +16,7 @@ pub struct Shell {
     /// How likely things go wrong, in percent.
     trouble: u32,
     permissions: Option<Permissions>,
+    tls: TlsMode,
     link: Option<Link>,
     transfer: Option<Transfer>,
     /// Answers that are still to be given, in any order.
@@ -60,12 +61,13 @@ enum Way {
 }
 
 impl Shell {
-    pub fn new(chance: &mut Chance) -> Shell {
+    pub fn new(tls: TlsMode, chance: &mut Chance) -> Shell {
         let files = [(b"a".to_vec(), b"there from the beginning".to_vec()), (b"big".to_vec(), vec![b'b'; 5000])];
         Shell {
             files: files.into(),
             trouble: if chance.of(30) { 0 } else { 10 },
             permissions: None,
+            tls,
             link: None,
             transfer: None,
             answers: Vec::new(),
@@ -136,7 +138,13 @@ impl Shell {
                 self.must_be_allowed(needed);
                 self.open(op, path.as_bytes(), Some(Content::Store(mode, Vec::new())), chance);
             }
-            Effect::StartMoving { op, .. } => {
+            Effect::StartMoving { op, protected, .. } => {
+                let fits = match self.tls {
+                    TlsMode::Off => !protected,
+                    TlsMode::Optional => true,
+                    TlsMode::Required | TlsMode::Implicit => protected,
+                };
+                assert!(fits, "protected: {protected} on a listener with TLS {:?}", self.tls);
                 assert!(self.link.as_ref().is_some_and(|link| link.is_connected), "bytes move over nothing");
                 self.of(op).moves = Some(Way::Data);
             }
@@ -165,7 +173,7 @@ impl Shell {
             Effect::LogOut => {
                 assert!(self.permissions.take().is_some(), "nobody was logged in");
             }
-            Effect::CloseControl { .. } | Effect::DropControl => unreachable!("taken before"),
+            Effect::Secure | Effect::CloseControl { .. } | Effect::DropControl => unreachable!("taken before"),
         }
     }
 
