@@ -89,7 +89,9 @@ impl Client {
         if pauses && self.finals.len() < self.said_lines() {
             return None;
         }
-        self.pauses.pop_front_if(|pause| *pause <= self.said_bytes);
+        while self.pauses.front().is_some_and(|pause| *pause <= self.said_bytes) {
+            self.pauses.pop_front();
+        }
         let most = self.pauses.front().map_or(self.unsaid.len(), |pause| pause - self.said_bytes);
         let count = 1 + chance.below(most.min(60));
         let piece: Vec<u8> = self.unsaid.drain(..count).collect();
