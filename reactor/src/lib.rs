@@ -13,6 +13,7 @@
 //! - [`Readiness`]: what the kernel said, remembered until an attempt says otherwise.
 //! - [`listen`], [`connect`]: sockets with the options that servers and clients need.
 //! - [`pump`]: bytes between files and sockets, one bounded step at a time.
+//! - [`tls`]: the same steps, sealed.
 //! - [`Workers`]: threads for the calls that would block the loop.
 
 #![forbid(unsafe_code)]
@@ -21,6 +22,7 @@
 pub mod connect;
 pub mod listen;
 pub mod pump;
+pub mod tls;
 pub mod turn;
 
 mod clock;
