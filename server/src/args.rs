@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use muxftp_proto::Permissions;
 use tracing::level_filters::LevelFilter;
 
-use crate::config::{GuestAccess, ListenSpec, LogFormat, PortRange, PublicAddress, Words, parse_size};
+use crate::config::{GuestAccess, ListenSpec, LogFormat, PortRange, PublicAddress, TlsMode, Words, file_path, parse_size};
 use crate::users::AddressRange;
 
 /// A single-threaded FTP server for a small machine
@@ -107,7 +107,8 @@ pub struct Flags {
     #[arg(long, value_name = "PORT", global = true)]
     pub port: Option<u16>,
 
-    /// Listen here instead of on the default listeners; may be given several times
+    /// Listen here instead of on the default listeners; may be given several times; `ftps` is `ftp` with TLS from the
+    /// first byte on
     #[arg(long, value_name = "DIALECT://ADDR:PORT", global = true, conflicts_with_all = ["host", "port"],
           value_parser = str::parse::<ListenSpec>)]
     pub listen: Vec<ListenSpec>,
@@ -127,6 +128,19 @@ pub struct Flags {
     /// The address that PASV tells: an IPv4 address, a name, or `auto` to ask the cloud's metadata service [default: own]
     #[arg(long, value_name = "ADDR", global = true, value_parser = str::parse::<PublicAddress>)]
     pub public_address: Option<PublicAddress>,
+
+    /// The certificate for TLS, with those that sign it, in a PEM file; `muxftpd cert self-signed` makes one for tests
+    #[arg(long, value_name = "FILE", global = true, value_parser = file_path)]
+    pub tls_certificate: Option<PathBuf>,
+
+    /// The private key of the certificate, in a PEM file
+    #[arg(long, value_name = "FILE", global = true, value_parser = file_path)]
+    pub tls_key: Option<PathBuf>,
+
+    /// Whether clients of `ftp` may or must ask for TLS, at all listeners but those of `ftps` [default: optional with a
+    /// certificate, else off]
+    #[arg(long, value_name = "MODE", global = true, value_parser = explicit_tls())]
+    pub tls: Option<TlsMode>,
 
     /// Ports of data connections; the firewall must let them in [default: 20000-21000]
     #[arg(long, value_name = "FIRST-LAST", global = true, value_parser = str::parse::<PortRange>)]
@@ -158,6 +172,12 @@ fn parse_permissions(text: &str) -> Result<Permissions, String> {
 /// A parser of one of the words of `T`, listed in the help.
 fn words<T: Words + Send + Sync>() -> impl TypedValueParser<Value = T> {
     PossibleValuesParser::new(T::WORDS.iter().map(|(word, _)| *word)).try_map(|word| T::parse(&word))
+}
+
+/// The modes that AUTH TLS knows; implicit TLS is a listener of its own, `ftps://ADDR:PORT`.
+fn explicit_tls() -> impl TypedValueParser<Value = TlsMode> {
+    let words = TlsMode::WORDS.iter().filter(|(_, mode)| *mode != TlsMode::Implicit);
+    PossibleValuesParser::new(words.map(|(word, _)| *word)).try_map(|word| TlsMode::parse(&word))
 }
 
 const AFTER_HELP: &str = "\

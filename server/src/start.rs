@@ -148,9 +148,10 @@ mod tests {
     use muxftp_proto::Dialect;
 
     use super::*;
+    use crate::config::TlsMode;
 
     fn bind(address: &str, errno: Errno) -> String {
-        let listen = Listen { dialect: Dialect::Simple, address: address.parse().unwrap() };
+        let listen = Listen { dialect: Dialect::Simple, address: address.parse().unwrap(), tls: TlsMode::Off };
         StartError::Bind { listen, error: errno.into() }.to_string()
     }
 

@@ -8,6 +8,7 @@ mod problem;
 pub(crate) mod reader;
 mod resolve;
 mod show;
+mod tls;
 mod value;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -18,6 +19,7 @@ use muxftp_proto::Dialect;
 pub use tracing::level_filters::LevelFilter;
 
 pub use crate::storage::Durability;
+pub(crate) use reader::file_path;
 pub use problem::{ConfigErrors, Problem};
 pub use resolve::load;
 pub(crate) use value::Words;
