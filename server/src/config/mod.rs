@@ -19,11 +19,13 @@ use muxftp_proto::Dialect;
 pub use tracing::level_filters::LevelFilter;
 
 pub use crate::storage::Durability;
-pub(crate) use reader::file_path;
 pub use problem::{ConfigErrors, Problem};
+pub(crate) use reader::file_path;
 pub use resolve::load;
 pub(crate) use value::Words;
-pub use value::{Allowance, GuestAccess, ListenSpec, LogFormat, PortRange, PublicAddress, SessionReuse, TlsMode, TlsVersion};
+pub use value::{
+    Allowance, GuestAccess, ListenSpec, LogFormat, PortRange, PublicAddress, SessionReuse, TlsMode, TlsVersion,
+};
 pub(crate) use value::{did_you_mean, parse_size, show_size};
 
 /// Everything that can be configured, checked and complete.
@@ -166,11 +168,8 @@ impl Config {
     /// What `muxftpd` without arguments and without a file runs with.
     pub fn defaults() -> Config {
         let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let listen = |dialect| Listen {
-            dialect,
-            address: SocketAddr::new(loopback, default_port(dialect)),
-            tls: TlsMode::Off,
-        };
+        let listen =
+            |dialect| Listen { dialect, address: SocketAddr::new(loopback, default_port(dialect)), tls: TlsMode::Off };
         Config {
             root: PathBuf::from("./server_files"),
             listen: Dialect::ALL.map(listen).to_vec(),
