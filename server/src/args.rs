@@ -7,7 +7,10 @@ use clap::{Args, Parser, Subcommand};
 use muxftp_proto::Permissions;
 use tracing::level_filters::LevelFilter;
 
-use crate::config::{GuestAccess, ListenSpec, LogFormat, PortRange, PublicAddress, Words, parse_size};
+use crate::config::{
+    GuestAccess, ListenSpec, LogFormat, PortRange, PublicAddress, TlsMode, Words, file_path, parse_size,
+};
+use crate::tls::command::parse_name;
 use crate::users::AddressRange;
 
 /// A single-threaded FTP server for a small machine
@@ -33,6 +36,46 @@ pub enum Command {
     /// Add, change, list and remove the users of `ftp`; a running server sees it at the next log-in
     #[command(subcommand)]
     User(UserCommand),
+    /// Make a certificate for TLS
+    #[command(subcommand)]
+    Cert(CertCommand),
+}
+
+/// Certificates for TLS.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum CertCommand {
+    /// Make a private key (ECDSA P-256) and a certificate that it signs itself: for tests, and for clients that are told
+    /// to trust it
+    SelfSigned(SelfSigned),
+}
+
+/// A new certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct SelfSigned {
+    /// Write cert.pem and key.pem into this directory, made if missing [default: here]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["certificate", "key"])]
+    pub out: Option<PathBuf>,
+
+    /// Write the certificate into this file
+    #[arg(long, value_name = "FILE", requires = "key", value_parser = file_path)]
+    pub certificate: Option<PathBuf>,
+
+    /// Write the private key into this file
+    #[arg(long, value_name = "FILE", requires = "certificate", value_parser = file_path)]
+    pub key: Option<PathBuf>,
+
+    /// A name or address of the server; may be given several times [default: localhost, 127.0.0.1, ::1 and the name of
+    /// this machine]
+    #[arg(long, value_name = "NAME", value_parser = parse_name)]
+    pub name: Vec<String>,
+
+    /// How long it is valid
+    #[arg(long, value_name = "N", default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=36500))]
+    pub days: u32,
+
+    /// Replace the files if they are there
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// What is done with the users' file (`--users`, or `users` in the configuration file, or ./muxftpd-users.toml).
@@ -107,7 +150,8 @@ pub struct Flags {
     #[arg(long, value_name = "PORT", global = true)]
     pub port: Option<u16>,
 
-    /// Listen here instead of on the default listeners; may be given several times
+    /// Listen here instead of on the default listeners; may be given several times; `ftps` is `ftp` with TLS from the
+    /// first byte on
     #[arg(long, value_name = "DIALECT://ADDR:PORT", global = true, conflicts_with_all = ["host", "port"],
           value_parser = str::parse::<ListenSpec>)]
     pub listen: Vec<ListenSpec>,
@@ -127,6 +171,19 @@ pub struct Flags {
     /// The address that PASV tells: an IPv4 address, a name, or `auto` to ask the cloud's metadata service [default: own]
     #[arg(long, value_name = "ADDR", global = true, value_parser = str::parse::<PublicAddress>)]
     pub public_address: Option<PublicAddress>,
+
+    /// The certificate for TLS, with those that sign it, in a PEM file; `muxftpd cert self-signed` makes one for tests
+    #[arg(long, value_name = "FILE", global = true, value_parser = file_path)]
+    pub tls_certificate: Option<PathBuf>,
+
+    /// The private key of the certificate, in a PEM file
+    #[arg(long, value_name = "FILE", global = true, value_parser = file_path)]
+    pub tls_key: Option<PathBuf>,
+
+    /// Whether clients of `ftp` may or must ask for TLS, at all listeners but those of `ftps` [default: optional with a
+    /// certificate, else off]
+    #[arg(long, value_name = "MODE", global = true, value_parser = explicit_tls())]
+    pub tls: Option<TlsMode>,
 
     /// Ports of data connections; the firewall must let them in [default: 20000-21000]
     #[arg(long, value_name = "FIRST-LAST", global = true, value_parser = str::parse::<PortRange>)]
@@ -160,6 +217,12 @@ fn words<T: Words + Send + Sync>() -> impl TypedValueParser<Value = T> {
     PossibleValuesParser::new(T::WORDS.iter().map(|(word, _)| *word)).try_map(|word| T::parse(&word))
 }
 
+/// The modes that AUTH TLS knows; implicit TLS is a listener of its own, `ftps://ADDR:PORT`.
+fn explicit_tls() -> impl TypedValueParser<Value = TlsMode> {
+    let words = TlsMode::WORDS.iter().filter(|(_, mode)| *mode != TlsMode::Implicit);
+    PossibleValuesParser::new(words.map(|(word, _)| *word)).try_map(|word| TlsMode::parse(&word))
+}
+
 const AFTER_HELP: &str = "\
 Examples:
   muxftpd
@@ -172,6 +235,11 @@ Examples:
   muxftpd user add alice --root /srv/alice --users users.toml
   muxftpd --listen ftp://0.0.0.0:21 --users users.toml --guest off
       An FTP server for alice alone.
+  muxftpd cert self-signed --name ftp.example.com
+  muxftpd --listen ftps://0.0.0.0:2990 --tls-certificate cert.pem \
+          --tls-key key.pem --guest read-only
+      TLS from the first byte on. A listener of `ftp` with a certificate takes
+      AUTH TLS, and with --tls required nothing else.
   muxftpd check-config --config muxftpd.toml
       Show what the file and the flags come to.
 

@@ -13,6 +13,7 @@ mod running;
 mod shell;
 pub mod start;
 pub mod storage;
+pub mod tls;
 pub mod users;
 
 pub use config::{Config, PortRange};

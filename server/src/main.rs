@@ -4,39 +4,59 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
-use muxftp_server::args::{Cli, Command};
+use muxftp_server::args::{CertCommand, Cli, Command, Flags, UserCommand};
 use muxftp_server::config::{self, Config};
 use muxftp_server::start::{Exit, StartError};
+use muxftp_server::tls::command::CertError;
 use muxftp_server::users::command::UserError;
-use muxftp_server::{Server, log, users};
+use muxftp_server::{Server, log, tls, users};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let config = match config::load(&cli.flags) {
-        Ok(config) => config,
-        Err(errors) => {
-            eprintln!("{errors}");
-            return Exit::Usage.into();
-        }
-    };
     match &cli.command {
-        Some(Command::CheckConfig) => check_config(&config),
-        Some(Command::User(command)) => {
-            let path = config.users.clone().unwrap_or_else(users::command::default_file);
-            match users::command::run(command, cli.flags.root.as_deref(), &path, config.users.is_some()) {
-                Ok(()) => Exit::Ended,
-                Err(error) => {
-                    eprintln!("{error}");
-                    if matches!(error, UserError::Usage(_)) { Exit::Usage } else { Exit::Failed }
-                }
-            }
-        }
-        None => serve(&config).unwrap_or_else(|error| {
-            eprintln!("error: {error}");
-            Exit::CannotStart
+        None => with_config(&cli.flags, |config| {
+            serve(config).unwrap_or_else(|error| {
+                eprintln!("error: {error}");
+                Exit::CannotStart
+            })
         }),
+        Some(Command::CheckConfig) => with_config(&cli.flags, check_config),
+        Some(Command::User(command)) => with_config(&cli.flags, |config| user(command, &cli.flags, config)),
+        // Without the configuration, which may wait for this certificate to be right.
+        Some(Command::Cert(command)) => make_certificate(command),
     }
     .into()
+}
+
+fn with_config(flags: &Flags, act: impl FnOnce(&Config) -> Exit) -> Exit {
+    match config::load(flags) {
+        Ok(config) => act(&config),
+        Err(errors) => {
+            eprintln!("{errors}");
+            Exit::Usage
+        }
+    }
+}
+
+fn user(command: &UserCommand, flags: &Flags, config: &Config) -> Exit {
+    let path = config.users.clone().unwrap_or_else(users::command::default_file);
+    match users::command::run(command, flags.root.as_deref(), &path, config.users.is_some()) {
+        Ok(()) => Exit::Ended,
+        Err(error) => {
+            eprintln!("{error}");
+            if matches!(error, UserError::Usage(_)) { Exit::Usage } else { Exit::Failed }
+        }
+    }
+}
+
+fn make_certificate(command: &CertCommand) -> Exit {
+    match tls::command::run(command) {
+        Ok(()) => Exit::Ended,
+        Err(error) => {
+            eprintln!("{error}");
+            if matches!(error, CertError::Usage(_)) { Exit::Usage } else { Exit::Failed }
+        }
+    }
 }
 
 fn check_config(config: &Config) -> Exit {

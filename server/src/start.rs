@@ -11,9 +11,10 @@ use std::sync::Arc;
 use rustix::io::Errno;
 use tracing::{info, warn};
 
-use crate::config::{Config, ConfigErrors, Listen};
+use crate::config::{Config, ConfigErrors, Listen, TlsMode};
 use crate::process;
 use crate::storage::{Leftovers, Root};
+use crate::tls::{Certificates, TlsError};
 use crate::users::UserStore;
 
 /// How the process ends. The numbers are documented in `muxftpd --help`.
@@ -41,6 +42,10 @@ pub fn prepare(config: &mut Config) -> Result<Root, StartError> {
     }
     process::survive_file_size_limit()
         .map_err(|error| StartError::System { what: "set a handler for SIGXFSZ", error })?;
+    certificates(config)?;
+    if let Some(listen) = config.listen.iter().find(|listen| listen.tls != TlsMode::Off) {
+        return Err(StartError::TlsNotServed(*listen));
+    }
     let path = config.guest.root.as_ref().unwrap_or(&config.root);
     let root = Root::open(path, config.durability).map_err(|error| StartError::Root { path: path.clone(), error })?;
     match root.leftovers() {
@@ -61,6 +66,14 @@ pub fn prepare(config: &mut Config) -> Result<Root, StartError> {
 pub(crate) fn users(config: &Config) -> Result<Option<Arc<UserStore>>, StartError> {
     let Some(path) = &config.users else { return Ok(None) };
     UserStore::open(path.clone()).map(|store| Some(Arc::new(store))).map_err(StartError::Users)
+}
+
+/// Reads the certificate, if there is one.
+///
+/// # Errors
+/// It cannot be used: a server does not start without the TLS that it was told of.
+pub(crate) fn certificates(config: &Config) -> Result<Option<Certificates>, StartError> {
+    config.tls.clone().map(Certificates::open).transpose().map_err(StartError::Tls)
 }
 
 impl From<Exit> for ExitCode {
@@ -95,6 +108,10 @@ pub enum StartError {
     },
     /// The users' file is wrong.
     Users(ConfigErrors),
+    /// The certificate or its key cannot be used.
+    Tls(TlsError),
+    /// This listener would not speak the TLS that it is configured for.
+    TlsNotServed(Listen),
     /// Something else that the system refused.
     System {
         /// What was tried, such as "set up signals".
@@ -119,6 +136,10 @@ impl fmt::Display for StartError {
                 write!(f, "cannot serve `{}`: {error}; choose another directory with --root", path.display())
             }
             StartError::Users(errors) => write!(f, "{errors}"),
+            StartError::Tls(error) => write!(f, "{error}"),
+            StartError::TlsNotServed(listen) => {
+                write!(f, "{listen} is configured with TLS, which this version cannot serve yet; say --tls off")
+            }
             StartError::System { what, error } => write!(f, "cannot {what}: {error}"),
         }
     }
@@ -150,7 +171,7 @@ mod tests {
     use super::*;
 
     fn bind(address: &str, errno: Errno) -> String {
-        let listen = Listen { dialect: Dialect::Simple, address: address.parse().unwrap() };
+        let listen = Listen { dialect: Dialect::Simple, address: address.parse().unwrap(), tls: TlsMode::Off };
         StartError::Bind { listen, error: errno.into() }.to_string()
     }
 

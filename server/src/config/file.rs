@@ -1,22 +1,24 @@
 //! The configuration file: from text to settings that may be absent, with every problem that can be found at once.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use muxftp_proto::Dialect;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use tracing::level_filters::LevelFilter;
 
-use super::reader::{Reader, Section, Source, directory_path, parse_table};
+use super::reader::{Reader, Section, Source, directory_path, file_path, parse_table};
 use super::value::{Allowance, ListenSpec, PublicAddress, Words, parse_dialect};
-use super::{Durability, GuestAccess, LogFormat, PortRange, Problem};
+use super::{Durability, GuestAccess, LogFormat, PortRange, Problem, SessionReuse, TlsMode, TlsVersion};
 
 /// What a file says; `None` where it says nothing.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct FileSettings {
     pub(super) root: Option<PathBuf>,
-    pub(super) listen: Option<Vec<Spanned<ListenSpec>>>,
+    pub(super) listen: Option<Vec<FileListen>>,
     pub(super) data_ports: Option<PortRange>,
     pub(super) updown_data_ports: Option<PortRange>,
     pub(super) users: Option<PathBuf>,
@@ -25,6 +27,10 @@ pub(super) struct FileSettings {
     pub(super) guest_allowance: Allowance,
     pub(super) public_address: Option<PublicAddress>,
     pub(super) metadata_service: Option<String>,
+    pub(super) certificate: Option<Spanned<PathBuf>>,
+    pub(super) key: Option<Spanned<PathBuf>>,
+    pub(super) min_version: Option<Spanned<TlsVersion>>,
+    pub(super) session_reuse: Option<Spanned<SessionReuse>>,
     pub(super) failures: Option<u32>,
     pub(super) failure_delay: Option<Duration>,
     pub(super) failure_window: Option<Duration>,
@@ -39,6 +45,15 @@ pub(super) struct FileSettings {
     pub(super) durability: Option<Durability>,
     pub(super) log_level: Option<LevelFilter>,
     pub(super) log_format: Option<LogFormat>,
+}
+
+/// A listener, and where it stands.
+#[derive(Debug, PartialEq)]
+pub(super) struct FileListen {
+    pub(super) spec: ListenSpec,
+    pub(super) address: Range<usize>,
+    /// Of `tls`, else of the address.
+    pub(super) tls: Range<usize>,
 }
 
 /// Reads a file's text. Settings that are wrong are `None` and stand among the problems.
@@ -68,6 +83,13 @@ fn top(reader: &mut Reader<'_>, table: DeTable<'_>, settings: &mut FileSettings)
     settings.guest_root = guest.take("root").and_then(|value| reader.string(&value, directory_path));
     settings.guest_allowance = reader.allowance(&mut guest);
     reader.finish(guest);
+
+    let mut tls = reader.section(&mut top, "tls");
+    settings.certificate = tls.take("certificate").and_then(|value| reader.spanned(&value, file_path));
+    settings.key = tls.take("key").and_then(|value| reader.spanned(&value, file_path));
+    settings.min_version = tls.take("min_version").and_then(|value| reader.spanned(&value, TlsVersion::parse));
+    settings.session_reuse = tls.take("session_reuse").and_then(|value| reader.spanned(&value, SessionReuse::parse));
+    reader.finish(tls);
 
     let mut logins = reader.section(&mut top, "logins");
     settings.failures = logins.take("failures").and_then(|value| reader.count(&value));
@@ -103,7 +125,7 @@ fn top(reader: &mut Reader<'_>, table: DeTable<'_>, settings: &mut FileSettings)
 
 impl Reader<'_> {
     /// `[[listen]]`, all of them; `None` when one of them is wrong.
-    fn listeners(&mut self, value: Spanned<DeValue<'_>>) -> Option<Vec<Spanned<ListenSpec>>> {
+    fn listeners(&mut self, value: Spanned<DeValue<'_>>) -> Option<Vec<FileListen>> {
         let span = value.span();
         let tables = match value.into_inner() {
             DeValue::Array(tables) if !tables.is_empty() => tables,
@@ -113,13 +135,13 @@ impl Reader<'_> {
         specs.into_iter().collect()
     }
 
-    fn listener(&mut self, value: Spanned<DeValue<'_>>) -> Option<Spanned<ListenSpec>> {
+    fn listener(&mut self, value: Spanned<DeValue<'_>>) -> Option<FileListen> {
         let span = value.span();
         let DeValue::Table(table) = value.into_inner() else {
             return self.refuse(span, "a listener is a table: [[listen]] with `dialect` and `address`");
         };
         let mut section = Section::new("listen", table);
-        let (dialect, address) = (section.take("dialect"), section.take("address"));
+        let (dialect, address, tls) = (section.take("dialect"), section.take("address"), section.take("tls"));
         self.finish(section);
         let (Some(dialect), Some(address)) = (&dialect, &address) else {
             return self.refuse(span, "a listener needs both `dialect` and `address`");
@@ -127,6 +149,15 @@ impl Reader<'_> {
         let address_span = address.span();
         let dialect = self.string(dialect, parse_dialect);
         let address = self.string(address, |text| Ok(text.to_owned()));
-        Some(Spanned::new(address_span, ListenSpec { dialect: dialect?, address: address? }))
+        let tls_span = tls.as_ref().map_or_else(|| address_span.clone(), Spanned::span);
+        let mode = match tls {
+            Some(_) if dialect.is_some_and(|dialect| dialect != Dialect::Ftp) => {
+                return self.refuse(tls_span, "`tls` is for listeners of ftp; the other dialects have no TLS");
+            }
+            Some(value) => Some(self.string(&value, TlsMode::parse)?),
+            None => None,
+        };
+        let spec = ListenSpec { dialect: dialect?, address: address?, tls: mode };
+        Some(FileListen { spec, address: address_span, tls: tls_span })
     }
 }

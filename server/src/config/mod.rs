@@ -8,6 +8,7 @@ mod problem;
 pub(crate) mod reader;
 mod resolve;
 mod show;
+mod tls;
 mod value;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -19,9 +20,12 @@ pub use tracing::level_filters::LevelFilter;
 
 pub use crate::storage::Durability;
 pub use problem::{ConfigErrors, Problem};
+pub(crate) use reader::file_path;
 pub use resolve::load;
 pub(crate) use value::Words;
-pub use value::{Allowance, GuestAccess, ListenSpec, LogFormat, PortRange, PublicAddress};
+pub use value::{
+    Allowance, GuestAccess, ListenSpec, LogFormat, PortRange, PublicAddress, SessionReuse, TlsMode, TlsVersion,
+};
 pub(crate) use value::{did_you_mean, parse_size, show_size};
 
 /// Everything that can be configured, checked and complete.
@@ -45,6 +49,8 @@ pub struct Config {
     pub public_address: PublicAddress,
     /// Where [`PublicAddress::Auto`] is asked for: `http://ADDR[:PORT]`.
     pub metadata_service: String,
+    /// The certificate and how it is used; none: no TLS.
+    pub tls: Option<TlsSettings>,
     /// Bounds on what clients may take.
     pub limits: Limits,
     /// Bounds on waiting.
@@ -62,6 +68,28 @@ pub struct Listen {
     pub dialect: Dialect,
     /// Where; port 0 lets the system choose.
     pub address: SocketAddr,
+    /// Whether TLS is spoken there: only in `ftp`, and only with [`Config::tls`].
+    pub tls: TlsMode,
+}
+
+/// The certificate and how it is used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsSettings {
+    /// The certificate and those that sign it, in PEM.
+    pub certificate: PathBuf,
+    /// Its private key, in PEM.
+    pub key: PathBuf,
+    /// The oldest version that is spoken.
+    pub min_version: TlsVersion,
+    /// What becomes of a data connection that does not resume the TLS session of its control connection.
+    pub session_reuse: SessionReuse,
+}
+
+impl TlsSettings {
+    /// With this pair, and the defaults for the rest.
+    pub fn new(certificate: PathBuf, key: PathBuf) -> TlsSettings {
+        TlsSettings { certificate, key, min_version: TlsVersion::V1_2, session_reuse: SessionReuse::Log }
+    }
 }
 
 /// The account of those who have none: of `simple`, of `updown`, and of `anonymous`.
@@ -130,6 +158,9 @@ pub fn default_port(dialect: Dialect) -> u16 {
     }
 }
 
+/// The port of `ftps://` in examples: that of implicit TLS, 990, above 1023 like the others.
+pub(crate) const EXAMPLE_PORT_IMPLICIT: u16 = 2990;
+
 /// Where EC2 and those like it answer (a link-local address: no packet leaves the machine's own network).
 const METADATA_SERVICE: &str = "http://169.254.169.254";
 
@@ -137,7 +168,8 @@ impl Config {
     /// What `muxftpd` without arguments and without a file runs with.
     pub fn defaults() -> Config {
         let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let listen = |dialect| Listen { dialect, address: SocketAddr::new(loopback, default_port(dialect)) };
+        let listen =
+            |dialect| Listen { dialect, address: SocketAddr::new(loopback, default_port(dialect)), tls: TlsMode::Off };
         Config {
             root: PathBuf::from("./server_files"),
             listen: Dialect::ALL.map(listen).to_vec(),
@@ -153,6 +185,7 @@ impl Config {
             },
             public_address: PublicAddress::Own,
             metadata_service: METADATA_SERVICE.to_owned(),
+            tls: None,
             limits: Limits { sessions: 10_000, sessions_per_address: 5_000 },
             timeouts: Timeouts {
                 data_connect: Duration::from_secs(10),
@@ -170,7 +203,7 @@ impl Config {
     /// no bound per address, since all clients come from one.
     pub fn embedded(root: PathBuf, data_ports: PortRange) -> Config {
         let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-        let listen = vec![Listen { dialect: Dialect::Simple, address }];
+        let listen = vec![Listen { dialect: Dialect::Simple, address, tls: TlsMode::Off }];
         let mut config = Config { root, data_ports, listen, ..Config::defaults() };
         config.limits.sessions_per_address = config.limits.sessions;
         config

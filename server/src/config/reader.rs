@@ -89,6 +89,15 @@ impl Reader<'_> {
         }
     }
 
+    /// As [`Reader::string`], with its place for problems that show later.
+    pub(crate) fn spanned<T>(
+        &mut self,
+        value: &Spanned<DeValue<'_>>,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<Spanned<T>> {
+        self.string(value, parse).map(|parsed| Spanned::new(value.span(), parsed))
+    }
+
     pub(crate) fn duration(&mut self, value: &Spanned<DeValue<'_>>) -> Option<Duration> {
         match value.get_ref() {
             DeValue::Integer(_) | DeValue::Float(_) => {
@@ -155,4 +164,8 @@ impl<'t> Section<'t> {
 
 pub(crate) fn directory_path(text: &str) -> Result<PathBuf, String> {
     if text.is_empty() { Err("must name a directory".to_owned()) } else { Ok(PathBuf::from(text)) }
+}
+
+pub(crate) fn file_path(text: &str) -> Result<PathBuf, String> {
+    if text.is_empty() { Err("must name a file".to_owned()) } else { Ok(PathBuf::from(text)) }
 }

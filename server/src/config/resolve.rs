@@ -4,10 +4,10 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use muxftp_proto::{DataPortPolicy, Dialect};
-use toml::Spanned;
 
-use super::file::{FileSettings, parse};
+use super::file::{FileListen, FileSettings, parse};
 use super::reader::Source;
+use super::tls;
 use super::value::{ListenSpec, resolve_host};
 use super::{Config, ConfigErrors, Guest, Limits, Listen, Log, Logins, PortRange, Problem, Timeouts};
 use crate::args::Flags;
@@ -33,7 +33,10 @@ fn resolve(flags: &Flags, source: Option<Source<'_>>) -> Result<Config, ConfigEr
     let defaults = Config::defaults();
     let data_ports = flags.data_ports.or(file.data_ports).unwrap_or(defaults.data_ports);
     let updown_data_ports = flags.updown_data_ports.or(file.updown_data_ports).unwrap_or(defaults.updown_data_ports);
-    let listen = listeners(flags, file.listen.as_deref(), source, &mut problems);
+    let tls = tls::settings(flags, &file, source, |path| beside(flags, path), &mut problems);
+    // What is missing because it is wrong was told already.
+    let certified = tls.is_some() || !problems.is_empty();
+    let listen = listeners(flags, file.listen.as_deref(), source, certified, &mut problems);
     problems.extend(crossing_ports(&listen, data_ports));
     problems.extend(crossing_updown_ports(&listen, updown_data_ports, data_ports));
     // Only of a configuration that is right otherwise: a wrong `access` would be reported twice.
@@ -63,6 +66,7 @@ fn resolve(flags: &Flags, source: Option<Source<'_>>) -> Result<Config, ConfigEr
         },
         public_address: flags.public_address.clone().or(file.public_address).unwrap_or(defaults.public_address),
         metadata_service: file.metadata_service.unwrap_or(defaults.metadata_service),
+        tls,
         limits: Limits { sessions, sessions_per_address: per_address.min(sessions) },
         timeouts: Timeouts {
             data_connect: file.data_connect.unwrap_or(defaults.timeouts.data_connect),
@@ -90,8 +94,9 @@ fn beside(flags: &Flags, path: PathBuf) -> PathBuf {
 /// The listeners that the flags name, else those of the file, else the default ones with `--host` and `--port`.
 fn listeners(
     flags: &Flags,
-    file: Option<&[Spanned<ListenSpec>]>,
+    file: Option<&[FileListen]>,
     source: Option<Source<'_>>,
+    certified: bool,
     problems: &mut Vec<Problem>,
 ) -> Vec<Listen> {
     let mut found = Vec::new();
@@ -102,7 +107,9 @@ fn listeners(
     match (file, source) {
         _ if !flags.listen.is_empty() => {
             for spec in &flags.listen {
-                keep(spec.resolve().map_err(|message| Problem::new(format!("--listen: {message}"))));
+                keep(listener(spec, flags, certified).map_err(|wrong| match wrong {
+                    Wrong::Address(message) | Wrong::Tls(message) => Problem::new(format!("--listen: {message}")),
+                }));
             }
         }
         (Some(_), Some(source)) if flags.host.is_some() || flags.port.is_some() => keep(Err(Problem::new(format!(
@@ -110,27 +117,45 @@ fn listeners(
             source.name
         )))),
         (Some(specs), Some(source)) => {
-            for spec in specs {
-                keep(spec.get_ref().resolve().map_err(|message| source.problem(spec.span(), message)));
+            for FileListen { spec, address, tls } in specs {
+                keep(listener(spec, flags, certified).map_err(|wrong| match wrong {
+                    Wrong::Address(message) => source.problem(address.clone(), message),
+                    Wrong::Tls(message) => source.problem(tls.clone(), message),
+                }));
             }
         }
         _ => {
             let wanted = |listen: &Listen| flags.port.is_none() || listen.dialect == Dialect::Simple;
             for listen in Config::defaults().listen.into_iter().filter(wanted) {
-                keep(changed_by_flags(listen, flags).map_err(|message| Problem::new(format!("--host: {message}"))));
+                keep(changed_by_flags(listen, flags, certified));
             }
         }
     }
     found
 }
 
-/// A default listener with the address of `--host` and the port of `--port`.
-fn changed_by_flags(mut listen: Listen, flags: &Flags) -> Result<Listen, String> {
+/// What is wrong with a listener.
+enum Wrong {
+    Address(String),
+    Tls(String),
+}
+
+fn listener(spec: &ListenSpec, flags: &Flags, certified: bool) -> Result<Listen, Wrong> {
+    let address = spec.resolve().map_err(Wrong::Address)?;
+    let tls = tls::mode(spec, flags, certified).map_err(Wrong::Tls)?;
+    Ok(Listen { dialect: spec.dialect, address, tls })
+}
+
+/// A default listener with the address of `--host`, the port of `--port`, and TLS as the certificate allows it.
+fn changed_by_flags(mut listen: Listen, flags: &Flags, certified: bool) -> Result<Listen, Problem> {
+    let spec = ListenSpec { dialect: listen.dialect, address: String::new(), tls: None };
+    listen.tls = tls::mode(&spec, flags, certified).map_err(|message| Problem::new(format!("--tls: {message}")))?;
     if let Some(port) = flags.port {
         listen.address.set_port(port);
     }
     if let Some(host) = &flags.host {
-        listen.address = resolve_host(host, listen.address.port())?;
+        let resolved = resolve_host(host, listen.address.port());
+        listen.address = resolved.map_err(|message| Problem::new(format!("--host: {message}")))?;
     }
     Ok(listen)
 }

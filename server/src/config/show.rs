@@ -1,5 +1,6 @@
 //! The resolved configuration as a file: what `muxftpd check-config` prints.
 
+use muxftp_proto::Dialect;
 use serde::Serialize;
 
 use super::value::{show_duration, show_size};
@@ -8,10 +9,11 @@ use super::{Allowance, Config, Words};
 impl Config {
     /// As TOML that gives this configuration again. (Of a root that is not UTF-8, the nearest text.)
     pub fn to_toml(&self) -> String {
-        let listen = self
-            .listen
-            .iter()
-            .map(|listen| ShownListen { dialect: listen.dialect.word(), address: listen.address.to_string() });
+        let listen = self.listen.iter().map(|listen| ShownListen {
+            dialect: listen.dialect.word(),
+            address: listen.address.to_string(),
+            tls: (listen.dialect == Dialect::Ftp).then(|| listen.tls.word()),
+        });
         let shown = Shown {
             root: self.root.to_string_lossy().into_owned(),
             data_ports: self.data_ports.to_string(),
@@ -25,6 +27,12 @@ impl Config {
                 root: self.guest.root.as_ref().map(|path| path.to_string_lossy().into_owned()),
                 allowance: ShownAllowance::of(&self.guest.allowance),
             },
+            tls: self.tls.as_ref().map(|tls| ShownTls {
+                certificate: tls.certificate.to_string_lossy().into_owned(),
+                key: tls.key.to_string_lossy().into_owned(),
+                min_version: tls.min_version.word(),
+                session_reuse: tls.session_reuse.word(),
+            }),
             logins: ShownLogins {
                 failures: self.logins.failures,
                 delay: show_duration(self.logins.delay),
@@ -60,6 +68,8 @@ struct Shown {
     users: Option<String>,
     listen: Vec<ShownListen>,
     guest: ShownGuest,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<ShownTls>,
     logins: ShownLogins,
     limits: ShownLimits,
     timeouts: ShownTimeouts,
@@ -71,6 +81,8 @@ struct Shown {
 struct ShownListen {
     dialect: &'static str,
     address: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -110,6 +122,14 @@ impl ShownAllowance {
             sessions_per_address: allowance.sessions_per_address,
         }
     }
+}
+
+#[derive(Serialize)]
+struct ShownTls {
+    certificate: String,
+    key: String,
+    min_version: &'static str,
+    session_reuse: &'static str,
 }
 
 #[derive(Serialize)]

@@ -11,7 +11,7 @@ use std::time::Duration;
 use muxftp_proto::{Dialect, Permissions};
 use tracing::level_filters::LevelFilter;
 
-use super::{Durability, Listen, default_port};
+use super::{Durability, EXAMPLE_PORT_IMPLICIT, Listen, default_port};
 
 /// An inclusive range of ports, never with port 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,6 +112,39 @@ pub enum LogFormat {
     Json,
 }
 
+/// Whether TLS is spoken at a listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsMode {
+    /// AUTH TLS is refused.
+    Off,
+    /// A client may ask for it with AUTH TLS.
+    Optional,
+    /// Nobody logs in without AUTH TLS.
+    Required,
+    /// From the first byte on, without AUTH: what `ftps://` means.
+    Implicit,
+}
+
+/// The oldest version of TLS that is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsVersion {
+    /// TLS 1.2 and 1.3.
+    V1_2,
+    /// TLS 1.3 only.
+    V1_3,
+}
+
+/// What becomes of a data connection that does not resume the TLS session of its control connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionReuse {
+    /// Nothing.
+    Off,
+    /// It is told in the log.
+    Log,
+    /// The transfer is refused.
+    Require,
+}
+
 /// A listener as written, before its address is looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenSpec {
@@ -119,6 +152,8 @@ pub struct ListenSpec {
     pub dialect: Dialect,
     /// `ADDR:PORT`; `ADDR` may be a name, and an IPv6 address stands in brackets.
     pub address: String,
+    /// What is said about TLS; `None`: nothing.
+    pub tls: Option<TlsMode>,
 }
 
 impl PortRange {
@@ -171,21 +206,29 @@ impl FromStr for ListenSpec {
         let Some((word, address)) = text.split_once("://") else {
             return Err(format!("`{text}` is not DIALECT://ADDR:PORT, such as simple://0.0.0.0:21"));
         };
-        Ok(ListenSpec { dialect: parse_dialect(word)?, address: address.to_owned() })
+        let (dialect, tls) = match word {
+            FTPS => (Dialect::Ftp, Some(TlsMode::Implicit)),
+            word => (word.parse().map_err(|_| wrong_word(word, dialect_words().chain([FTPS])))?, None),
+        };
+        Ok(ListenSpec { dialect, address: address.to_owned(), tls })
     }
 }
 
 impl ListenSpec {
     /// Looks the address up; of a name with several addresses the first is taken.
-    pub(super) fn resolve(&self) -> Result<Listen, String> {
-        resolve_address(&self.address, default_port(self.dialect))
-            .map(|address| Listen { dialect: self.dialect, address })
+    pub(super) fn resolve(&self) -> Result<SocketAddr, String> {
+        let port = match self.tls {
+            Some(TlsMode::Implicit) => EXAMPLE_PORT_IMPLICIT,
+            _ => default_port(self.dialect),
+        };
+        resolve_address(&self.address, port)
     }
 }
 
 impl fmt::Display for Listen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}", self.dialect, self.address)
+        let scheme = if self.tls == TlsMode::Implicit { FTPS } else { self.dialect.word() };
+        write!(f, "{scheme}://{}", self.address)
     }
 }
 
@@ -214,6 +257,24 @@ impl Words for GuestAccess {
         &[("off", GuestAccess::Off), ("read-only", GuestAccess::ReadOnly), ("read-write", GuestAccess::ReadWrite)];
 }
 
+impl Words for TlsMode {
+    const WORDS: &'static [(&'static str, TlsMode)] = &[
+        ("off", TlsMode::Off),
+        ("optional", TlsMode::Optional),
+        ("required", TlsMode::Required),
+        ("implicit", TlsMode::Implicit),
+    ];
+}
+
+impl Words for TlsVersion {
+    const WORDS: &'static [(&'static str, TlsVersion)] = &[("1.2", TlsVersion::V1_2), ("1.3", TlsVersion::V1_3)];
+}
+
+impl Words for SessionReuse {
+    const WORDS: &'static [(&'static str, SessionReuse)] =
+        &[("off", SessionReuse::Off), ("log", SessionReuse::Log), ("require", SessionReuse::Require)];
+}
+
 impl Words for LogFormat {
     const WORDS: &'static [(&'static str, LogFormat)] = &[("text", LogFormat::Text), ("json", LogFormat::Json)];
 }
@@ -235,7 +296,11 @@ impl Words for LevelFilter {
 
 /// The dialect of a word.
 pub(super) fn parse_dialect(word: &str) -> Result<Dialect, String> {
-    word.parse().map_err(|_| wrong_word(word, Dialect::ALL.into_iter().map(Dialect::word)))
+    word.parse().map_err(|_| wrong_word(word, dialect_words()))
+}
+
+fn dialect_words() -> impl Iterator<Item = &'static str> + Clone {
+    Dialect::ALL.into_iter().map(Dialect::word)
 }
 
 /// `ADDR:PORT` as a socket address; the first one when a name has several.
@@ -321,6 +386,9 @@ pub(crate) fn did_you_mean<'a>(text: &str, words: impl Iterator<Item = &'a str>)
         _ => String::new(),
     }
 }
+
+/// The scheme of `ftp` with implicit TLS.
+const FTPS: &str = "ftps";
 
 /// Examples for a duration in error texts.
 pub(super) const DURATION_EXAMPLES: &str = "such as \"500ms\", \"10s\", \"5m\" or \"1h\"";

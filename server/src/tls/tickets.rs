@@ -1,0 +1,176 @@
+//! What a client shows to resume the TLS session of its control connection: tickets, and the session id of TLS 1.2.
+//!
+//! Of rustls' own means neither fits. Its ticketer changes keys every six hours, and a session may last longer. Its cache
+//! takes a session from everybody, and gives a ticket of TLS 1.3 away only once, so that a client which does not read
+//! from its data connections (one that uploads) has soon used up all that it was given.
+//!
+//! Invariants:
+//! - the key of the tickets lives as long as the session, and is nowhere else;
+//! - a data connection makes new tickets only if it was resumed itself. Otherwise somebody who reaches a data port before
+//!   the client could do a full hand-shake there, be refused, and come again with the ticket of that hand-shake.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use aws_lc_rs::error::Unspecified;
+use rustls::server::{ProducesTickets, StoresServerSessions};
+
+/// The tickets of one session.
+pub(super) struct SessionTickets(RandomizedNonceKey);
+
+impl SessionTickets {
+    pub(super) fn new() -> Result<SessionTickets, Unspecified> {
+        let mut key = [0; 32];
+        aws_lc_rs::rand::fill(&mut key)?;
+        RandomizedNonceKey::new(&AES_256_GCM, &key).map(SessionTickets)
+    }
+
+    fn seal(&self, plain: &[u8]) -> Result<Vec<u8>, Unspecified> {
+        let mut sealed = plain.to_vec();
+        let nonce = self.0.seal_in_place_append_tag(Aad::empty(), &mut sealed)?;
+        Ok([&nonce.as_ref()[..], &sealed].concat())
+    }
+
+    fn open(&self, ticket: &[u8]) -> Option<Vec<u8>> {
+        let (nonce, sealed) = ticket.split_first_chunk::<NONCE_LEN>()?;
+        let mut sealed = sealed.to_vec();
+        let plain = self.0.open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::empty(), &mut sealed).ok()?;
+        Some(plain.to_vec())
+    }
+}
+
+/// Tickets on the control connection: for everybody who has come to its end.
+impl ProducesTickets for SessionTickets {
+    fn enabled(&self) -> bool {
+        true
+    }
+
+    fn lifetime(&self) -> u32 {
+        LIFETIME_SECS
+    }
+
+    fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
+        self.seal(plain).ok()
+    }
+
+    fn decrypt(&self, ticket: &[u8]) -> Option<Vec<u8>> {
+        self.open(ticket)
+    }
+}
+
+/// Tickets on one data connection.
+#[derive(Debug)]
+pub(super) struct DataTickets {
+    session: Arc<SessionTickets>,
+    resumed: AtomicBool,
+    /// The ticket that the client has shown, if it is one of this session.
+    shown: Mutex<Option<Vec<u8>>>,
+}
+
+impl DataTickets {
+    pub(super) fn new(session: Arc<SessionTickets>) -> DataTickets {
+        DataTickets { session, resumed: AtomicBool::new(false), shown: Mutex::new(None) }
+    }
+
+    /// From now on this connection may make tickets.
+    pub(super) fn set_resumed(&self) {
+        self.resumed.store(true, Ordering::Relaxed);
+    }
+}
+
+impl ProducesTickets for DataTickets {
+    fn enabled(&self) -> bool {
+        true
+    }
+
+    fn lifetime(&self) -> u32 {
+        LIFETIME_SECS
+    }
+
+    /// Before the kind of the hand-shake is known, TLS 1.2 alone asks, to renew the ticket that it resumes. The secret
+    /// stays the same there, so the client gets back what it has shown. That gives nothing to anybody: he has it already.
+    fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
+        match self.resumed.load(Ordering::Relaxed) {
+            true => self.session.seal(plain).ok(),
+            false => self.shown.lock().unwrap_or_else(PoisonError::into_inner).take(),
+        }
+    }
+
+    fn decrypt(&self, ticket: &[u8]) -> Option<Vec<u8>> {
+        let plain = self.session.open(ticket)?;
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(ticket.to_vec());
+        Some(plain)
+    }
+}
+
+/// The session of TLS 1.2 that the control connection began: for clients without tickets.
+#[derive(Default)]
+pub(super) struct ControlId(Mutex<Option<(Vec<u8>, Vec<u8>)>>);
+
+impl ControlId {
+    fn find(&self, id: &[u8]) -> Option<Vec<u8>> {
+        let entry = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        entry.as_ref().filter(|(known, _)| known == id).map(|(_, value)| value.clone())
+    }
+}
+
+impl StoresServerSessions for ControlId {
+    fn put(&self, id: Vec<u8>, value: Vec<u8>) -> bool {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((id, value));
+        true
+    }
+
+    fn get(&self, id: &[u8]) -> Option<Vec<u8>> {
+        self.find(id)
+    }
+
+    /// Only TLS 1.3 without tickets would take it away; TLS 1.2 comes again for every transfer.
+    fn take(&self, id: &[u8]) -> Option<Vec<u8>> {
+        self.find(id)
+    }
+
+    fn can_cache(&self) -> bool {
+        true
+    }
+}
+
+/// The same for data connections, which find it and add nothing.
+#[derive(Debug)]
+pub(super) struct DataId(pub(super) Arc<ControlId>);
+
+impl StoresServerSessions for DataId {
+    fn put(&self, _id: Vec<u8>, _value: Vec<u8>) -> bool {
+        false
+    }
+
+    fn get(&self, id: &[u8]) -> Option<Vec<u8>> {
+        self.0.find(id)
+    }
+
+    fn take(&self, id: &[u8]) -> Option<Vec<u8>> {
+        self.0.find(id)
+    }
+
+    fn can_cache(&self) -> bool {
+        false
+    }
+}
+
+// Neither shows a secret.
+impl fmt::Debug for SessionTickets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SessionTickets")
+    }
+}
+
+impl fmt::Debug for ControlId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ControlId")
+    }
+}
+
+/// What clients are told: the most that RFC 8446 (4.6.1) allows. A session that is older, and has had no transfer for so
+/// long, needs a new log-in.
+const LIFETIME_SECS: u32 = 7 * 24 * 60 * 60;
