@@ -14,14 +14,16 @@ use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use mio::net::TcpStream;
 use muxftp_proto::{Cause, Dialect, Escaped, VPath};
 use muxftp_reactor::TurnStats;
+use muxftp_reactor::tls::TlsLayer;
 use tracing::{Level, Metadata, Subscriber, info, warn};
 use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
 use tracing_subscriber::fmt::{MakeWriter, SubscriberBuilder};
 
-use crate::config::{Log, LogFormat};
+use crate::config::{Listen, Log, LogFormat, TlsMode, Words};
 
 /// Writes what is left when it goes: keep it until the end of `main`.
 #[derive(Debug)]
@@ -145,8 +147,60 @@ pub fn ending(sessions: usize, at_once: bool) {
 }
 
 /// The server listens.
-pub fn listening(dialect: Dialect, address: SocketAddr) {
-    info!(%dialect, %address, "listening");
+pub fn listening(listen: &Listen, address: SocketAddr) {
+    let dialect = listen.dialect;
+    match listen.tls {
+        TlsMode::Off => info!(%dialect, %address, "listening"),
+        tls => info!(%dialect, %address, tls = tls.word(), "listening"),
+    }
+}
+
+/// The control connection is encrypted.
+pub fn secured(session: &Session, layer: &TlsLayer) {
+    info!(
+        session = session.number,
+        peer = %session.peer,
+        version = ?layer.protocol_version(),
+        cipher = ?layer.cipher_suite(),
+        "encrypted"
+    );
+}
+
+/// The hand-shake on the control connection failed.
+pub fn tls_failed(session: &Session, error: &io::Error) {
+    warn!(session = session.number, peer = %session.peer, %error, "TLS failed");
+}
+
+/// The hand-shake on a data connection failed.
+pub fn data_tls_failed(connection: &TcpStream, error: &io::Error) {
+    warn!(peer = %Peer(connection), %error, "TLS failed on a data connection");
+}
+
+/// A data connection came with a TLS session of its own, and was let through.
+pub fn not_resumed(connection: &TcpStream) {
+    info!(peer = %Peer(connection), "a data connection did not resume the TLS session of its control connection");
+}
+
+/// SIGHUP, and there is no certificate.
+pub fn nothing_to_reload() {
+    info!("nothing to read again: there is no certificate; the users' file is looked at without being told");
+}
+
+/// A session was closed since it woke again and again, and nothing came of it: a fault of ours.
+pub fn spinning(session: &Session) {
+    warn!(session = session.number, peer = %session.peer, "closed: it woke again and again for nothing");
+}
+
+/// The other end of a connection, if it is still known.
+struct Peer<'a>(&'a TcpStream);
+
+impl fmt::Display for Peer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.peer_addr() {
+            Ok(address) => address.fmt(f),
+            Err(_) => f.write_str("gone"),
+        }
+    }
 }
 
 /// The server listens on a data port that all sessions of a dialect share.

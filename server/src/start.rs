@@ -11,7 +11,7 @@ use std::sync::Arc;
 use rustix::io::Errno;
 use tracing::{info, warn};
 
-use crate::config::{Config, ConfigErrors, Listen, TlsMode};
+use crate::config::{Config, ConfigErrors, Listen};
 use crate::process;
 use crate::storage::{Leftovers, Root};
 use crate::tls::{Certificates, TlsError};
@@ -42,10 +42,6 @@ pub fn prepare(config: &mut Config) -> Result<Root, StartError> {
     }
     process::survive_file_size_limit()
         .map_err(|error| StartError::System { what: "set a handler for SIGXFSZ", error })?;
-    certificates(config)?;
-    if let Some(listen) = config.listen.iter().find(|listen| listen.tls != TlsMode::Off) {
-        return Err(StartError::TlsNotServed(*listen));
-    }
     let path = config.guest.root.as_ref().unwrap_or(&config.root);
     let root = Root::open(path, config.durability).map_err(|error| StartError::Root { path: path.clone(), error })?;
     match root.leftovers() {
@@ -110,8 +106,6 @@ pub enum StartError {
     Users(ConfigErrors),
     /// The certificate or its key cannot be used.
     Tls(TlsError),
-    /// This listener would not speak the TLS that it is configured for.
-    TlsNotServed(Listen),
     /// Something else that the system refused.
     System {
         /// What was tried, such as "set up signals".
@@ -137,9 +131,6 @@ impl fmt::Display for StartError {
             }
             StartError::Users(errors) => write!(f, "{errors}"),
             StartError::Tls(error) => write!(f, "{error}"),
-            StartError::TlsNotServed(listen) => {
-                write!(f, "{listen} is configured with TLS, which this version cannot serve yet; say --tls off")
-            }
             StartError::System { what, error } => write!(f, "cannot {what}: {error}"),
         }
     }
@@ -169,6 +160,7 @@ mod tests {
     use muxftp_proto::Dialect;
 
     use super::*;
+    use crate::config::TlsMode;
 
     fn bind(address: &str, errno: Errno) -> String {
         let listen = Listen { dialect: Dialect::Simple, address: address.parse().unwrap(), tls: TlsMode::Off };

@@ -8,6 +8,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
+pub use muxftp_proto::server::io::TlsMode;
 use muxftp_proto::{Dialect, Permissions};
 use tracing::level_filters::LevelFilter;
 
@@ -110,19 +111,6 @@ pub enum LogFormat {
     Text,
     /// One JSON object per line.
     Json,
-}
-
-/// Whether TLS is spoken at a listener.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TlsMode {
-    /// AUTH TLS is refused.
-    Off,
-    /// A client may ask for it with AUTH TLS.
-    Optional,
-    /// Nobody logs in without AUTH TLS.
-    Required,
-    /// From the first byte on, without AUTH: what `ftps://` means.
-    Implicit,
 }
 
 /// The oldest version of TLS that is spoken.

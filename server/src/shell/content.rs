@@ -5,14 +5,15 @@
 //! Invariant: a step moves a bounded number of bytes.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::os::unix::fs::FileExt;
 
-use mio::net::TcpStream;
 use muxftp_proto::representation::ascii;
 use muxftp_proto::representation::entry::{Relation, print_facts, print_long};
 use muxftp_proto::server::io::ListForm;
 use muxftp_proto::{Cause, Dialect};
-use muxftp_reactor::pump::{self, PumpError, Step};
+use muxftp_reactor::pump::{PumpError, Step};
+use muxftp_reactor::tls::Stream;
 
 use crate::storage::{self, ListProgress, Listed, Listing, Upload};
 
@@ -90,7 +91,7 @@ impl Content {
     /// Moves up to `most` bytes; `bytes` counts those on the wire. `limit` is that of an upload.
     pub(super) fn run(
         &mut self,
-        stream: &TcpStream,
+        stream: &mut Stream,
         limit: Option<u64>,
         most: usize,
         bytes: &mut u64,
@@ -121,14 +122,14 @@ impl Content {
 }
 
 impl Download {
-    fn send(&mut self, stream: &TcpStream, most: usize, sent: &mut u64, buffer: &mut [u8]) -> Next {
+    fn send(&mut self, stream: &mut Stream, most: usize, sent: &mut u64, buffer: &mut [u8]) -> Next {
         let mut budget = most.min(SEND_BYTES_PER_TURN);
         while self.offset < self.end {
             if budget == 0 {
                 return Next::Again;
             }
             let piece = usize::try_from(self.end - self.offset).map_or(budget, |left| left.min(budget));
-            match pump::send_file(stream, &self.file, &mut self.offset, piece, buffer) {
+            match stream.send_file(&self.file, &mut self.offset, piece, buffer) {
                 Ok(Step::Moved(count)) => {
                     *sent += count as u64;
                     budget -= count;
@@ -150,7 +151,7 @@ impl TextDownload {
         TextDownload { source, encoder: ascii::ToWire::from_middle(after_cr), pending: Pending::default() }
     }
 
-    fn send(&mut self, stream: &TcpStream, most: usize, sent: &mut u64, buffer: &mut [u8]) -> Next {
+    fn send(&mut self, stream: &mut Stream, most: usize, sent: &mut u64, buffer: &mut [u8]) -> Next {
         let mut budget = most.min(SEND_BYTES_PER_TURN);
         loop {
             let before = *sent;
@@ -205,7 +206,7 @@ impl Names {
     }
 
     /// Reads and writes one piece of the listing.
-    fn send(&mut self, stream: &TcpStream, bytes: &mut u64) -> Next {
+    fn send(&mut self, stream: &mut Stream, bytes: &mut u64) -> Next {
         if self.pending.is_empty() {
             if self.complete {
                 return Next::Moved;
@@ -251,14 +252,14 @@ impl Pending {
     }
 
     /// Writes up to `most` bytes; `None`: nothing is left.
-    fn send(&mut self, stream: &TcpStream, most: usize, sent: &mut u64) -> Option<Next> {
+    fn send(&mut self, stream: &mut Stream, most: usize, sent: &mut u64) -> Option<Next> {
         let mut budget = most;
         while !self.is_empty() {
             if budget == 0 {
                 return Some(Next::Again);
             }
             let end = self.bytes.len().min(self.sent.saturating_add(budget));
-            match pump::send(stream, &self.bytes[self.sent..end]) {
+            match stream.send(&self.bytes[self.sent..end]) {
                 Ok(Step::Moved(count)) => {
                     self.sent += count;
                     *sent += count as u64;
@@ -273,7 +274,7 @@ impl Pending {
 }
 
 fn receive(
-    stream: &TcpStream,
+    stream: &mut Stream,
     limit: Option<u64>,
     most: usize,
     received: &mut u64,
@@ -290,7 +291,7 @@ fn receive(
             return Next::Again;
         }
         let room = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len())).min(budget);
-        match pump::receive(stream, &mut buffer[..room]) {
+        match stream.receive(&mut buffer[..room]) {
             Ok(Step::Moved(count)) => {
                 if let Err(cause) = write(&buffer[..count]) {
                     return Next::Failed(cause);
@@ -300,6 +301,8 @@ fn receive(
             }
             Ok(Step::End) => return Next::Moved,
             Ok(Step::Blocked) => return Next::Wait,
+            // Only TLS tells: somebody may have cut off the rest.
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Next::Failed(Cause::TlsTruncated),
             Err(_) => return Next::Failed(Cause::DataLost),
         }
     }

@@ -7,13 +7,18 @@ use std::time::Instant;
 use muxftp_proto::Cause;
 use muxftp_proto::representation::ascii::FromWire;
 use muxftp_proto::server::io::{Event, OperationId};
+use muxftp_reactor::pump;
+use muxftp_reactor::tls::{Handshake, TlsLayer};
 use muxftp_reactor::{Job, Key, QueueFull, Reactor};
 
 use super::content::{Content, Next};
 use super::link::Link;
 use super::rate::Rate;
 use super::{Done, Owner, Shared, WorkDone};
+use crate::config::SessionReuse;
+use crate::log;
 use crate::storage::Upload;
+use crate::tls::DataTls;
 
 /// The data side of a session.
 pub(super) struct DataPlane {
@@ -23,16 +28,35 @@ pub(super) struct DataPlane {
     content: Content,
     bytes: u64,
     limit: Option<u64>,
+    encryption: Encryption,
+}
+
+/// How far the encryption of the connection is.
+enum Encryption {
+    /// There is none, or bytes move through it.
+    Settled,
+    /// Before them comes the hand-shake.
+    Shaking(DataTls, SessionReuse),
+    /// They have moved; the last of them and the end are being written.
+    Ending,
 }
 
 impl DataPlane {
     pub(super) fn new() -> DataPlane {
-        DataPlane { op: OperationId::default(), link: Link::new(), content: Content::None, bytes: 0, limit: None }
+        DataPlane {
+            op: OperationId::default(),
+            link: Link::new(),
+            content: Content::None,
+            bytes: 0,
+            limit: None,
+            encryption: Encryption::Settled,
+        }
     }
 
     /// Takes what a transfer is to move.
     pub(super) fn open(&mut self, op: OperationId, content: Content) {
-        *self = DataPlane { op, link: std::mem::replace(&mut self.link, Link::new()), content, bytes: 0, limit: None };
+        let link = std::mem::replace(&mut self.link, Link::new());
+        *self = DataPlane { op, link, content, ..DataPlane::new() };
     }
 
     pub(super) fn op(&self) -> OperationId {
@@ -67,7 +91,7 @@ impl DataPlane {
         (next, piece)
     }
 
-    /// Prepares for [`DataPlane::run`]: up to `limit` bytes of an upload; `ascii`: of text.
+    /// Prepares for [`DataPlane::run`]: up to `limit` bytes of an upload; `ascii`: of text; over TLS when there is some.
     ///
     /// # Errors
     /// The reactor cannot take the connection.
@@ -77,8 +101,13 @@ impl DataPlane {
         session: Key,
         limit: Option<u64>,
         ascii: bool,
+        tls: Option<(DataTls, SessionReuse)>,
     ) -> Result<(), Cause> {
         self.limit = limit;
+        if let (Some((tls, reuse)), Some(stream)) = (tls, self.link.stream()) {
+            stream.secure(TlsLayer::server(tls.config()).map_err(|_| Cause::TlsFailed)?);
+            self.encryption = Encryption::Shaking(tls, reuse);
+        }
         if ascii
             && matches!(self.content, Content::Upload(_))
             && let Content::Upload(upload) = std::mem::replace(&mut self.content, Content::None)
@@ -98,12 +127,16 @@ impl DataPlane {
         session: Key,
         now: Instant,
     ) -> Next {
+        if let Some(next) = self.shake() {
+            return self.wait_for(next, None, rx, session);
+        }
         let Some(stream) = self.link.stream() else { return Next::Wait };
         let before = self.bytes;
         let (next, pause) = match rate {
+            _ if matches!(self.encryption, Encryption::Ending) => (Next::Moved, None),
             None => (self.content.run(stream, self.limit, usize::MAX, &mut self.bytes, buffer), None),
             Some(rate) => match rate.available(now) {
-                Err(pause) => (Next::Wait, Some(pause)),
+                Err(pause) => (Next::Wait, Some(now + pause)),
                 Ok(most) => {
                     let next = self.content.run(stream, self.limit, most, &mut self.bytes, buffer);
                     rate.take(self.bytes - before);
@@ -111,13 +144,63 @@ impl DataPlane {
                 }
             },
         };
+        let next = if next == Next::Moved { self.end(buffer) } else { next };
+        self.wait_for(next, pause, rx, session)
+    }
+
+    /// Goes on with the hand-shake; `None`: there is none, or it is done.
+    fn shake(&mut self) -> Option<Next> {
+        let Encryption::Shaking(tls, reuse) = &self.encryption else { return None };
+        let stream = self.link.stream()?;
+        let progress = stream.handshake();
+        let resumed = tls.is_resumed(stream.tls().and_then(TlsLayer::handshake_kind));
+        match progress {
+            Ok(Handshake::Done) if !resumed && *reuse == SessionReuse::Require => {
+                Some(Next::Failed(Cause::TlsNotResumed))
+            }
+            Ok(Handshake::Done) => {
+                if !resumed && *reuse == SessionReuse::Log {
+                    log::not_resumed(stream.socket());
+                }
+                self.encryption = Encryption::Settled;
+                None
+            }
+            Ok(Handshake::BlockedOnRead | Handshake::BlockedOnWrite) => Some(Next::Wait),
+            Err(error) => {
+                log::data_tls_failed(stream.socket(), &error);
+                Some(Next::Failed(Cause::TlsFailed))
+            }
+        }
+    }
+
+    /// All has moved: with TLS, the end is said and written before the connection is closed.
+    fn end(&mut self, buffer: &mut [u8]) -> Next {
+        let Some(stream) = self.link.stream() else { return Next::Moved };
+        if stream.tls().is_none() {
+            return Next::Moved;
+        }
+        self.encryption = Encryption::Ending;
+        stream.close();
+        match stream.flush() {
+            Ok(true) => {
+                // What is not read when the connection is closed makes the system drop what is still to be sent.
+                let _ = pump::receive(stream.socket(), buffer);
+                Next::Moved
+            }
+            Ok(false) => Next::Wait,
+            Err(_) => Next::Failed(Cause::DataLost),
+        }
+    }
+
+    /// Sees to it that what is waited for wakes the session.
+    fn wait_for(&mut self, next: Next, pause: Option<Instant>, rx: &mut Reactor<Owner>, session: Key) -> Next {
         if matches!(next, Next::Wait | Next::Again)
             && let Err(cause) = self.link.watch(rx, session)
         {
             return Next::Failed(cause);
         }
         if let (Some(pause), Some(key)) = (pause, self.link.key()) {
-            rx.arm(key, Some(now + pause));
+            rx.arm(key, Some(pause));
         }
         next
     }

@@ -12,6 +12,7 @@ use std::net::{IpAddr, SocketAddr};
 use mio::net::{TcpListener, TcpStream};
 use muxftp_proto::Cause;
 use muxftp_proto::server::io::OperationId;
+use muxftp_reactor::tls::Stream;
 use muxftp_reactor::{Key, Reactor, connect, listen};
 
 use super::{Owner, Shared};
@@ -33,7 +34,7 @@ enum Connection {
     /// On its way to the peer.
     Connecting(TcpStream, Key),
     /// There; in the reactor only once there is something to wait for.
-    Connected(TcpStream, Option<Key>),
+    Connected(Stream, Option<Key>),
 }
 
 impl Link {
@@ -50,8 +51,8 @@ impl Link {
     }
 
     /// The connection, when it is there.
-    pub(super) fn stream(&self) -> Option<&TcpStream> {
-        match &self.connection {
+    pub(super) fn stream(&mut self) -> Option<&mut Stream> {
+        match &mut self.connection {
             Connection::Connected(stream, _) => Some(stream),
             _ => None,
         }
@@ -69,7 +70,7 @@ impl Link {
 
     /// Takes a data connection that came to a shared port.
     pub(super) fn take(&mut self, stream: TcpStream) {
-        self.connection = Connection::Connected(stream, None);
+        self.connection = Connection::Connected(stream.into(), None);
     }
 
     /// Listens on a free port.
@@ -112,7 +113,7 @@ impl Link {
             match listener.accept() {
                 Ok((stream, from)) if from.ip().to_canonical() == peer.ip().to_canonical() => {
                     rx.release(*key);
-                    self.connection = Connection::Connected(stream, None);
+                    self.connection = Connection::Connected(stream.into(), None);
                     return Ok(true);
                 }
                 Ok((_stranger, from)) => crate::log::stranger(from, peer),
@@ -152,7 +153,7 @@ impl Link {
             Err(_) => Some(Err(Cause::DataRefused)),
             Ok(true) => {
                 if let Connection::Connecting(stream, key) = std::mem::replace(&mut self.connection, Connection::None) {
-                    self.connection = Connection::Connected(stream, Some(key));
+                    self.connection = Connection::Connected(stream.into(), Some(key));
                 }
                 Some(Ok(()))
             }
@@ -162,7 +163,7 @@ impl Link {
     /// Puts the connection into the reactor, if it is not.
     pub(super) fn watch(&mut self, rx: &mut Reactor<Owner>, session: Key) -> Result<(), Cause> {
         if let Connection::Connected(stream, key @ None) = &mut self.connection {
-            *key = Some(rx.register(stream, Owner::Data(session)).map_err(|_| Cause::OutOfResources)?);
+            *key = Some(rx.register(stream.socket_mut(), Owner::Data(session)).map_err(|_| Cause::OutOfResources)?);
         }
         Ok(())
     }

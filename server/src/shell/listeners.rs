@@ -12,13 +12,13 @@ use muxftp_reactor::{Again, Key, Reactor};
 
 use super::shared_ports::SharedPorts;
 use super::{Owner, Shell};
-use crate::config::Config;
+use crate::config::{Config, Listen, TlsMode};
 use crate::log;
 use crate::start::StartError;
 
 /// A control listener.
 pub(super) struct Listener {
-    pub(super) dialect: Dialect,
+    pub(super) listen: Listen,
     pub(super) socket: TcpListener,
     pub(super) key: Key,
     /// For peers that come when there is no descriptor left.
@@ -34,9 +34,8 @@ pub(super) fn open(config: &Config, rx: &mut Reactor<Owner>) -> Result<Vec<Liste
         let bind = |error| StartError::Bind { listen: *listen, error };
         let mut socket = listen::listen_tcp(listen.address, BACKLOG).map_err(bind)?;
         let key = rx.register(&mut socket, Owner::Listener(index)).map_err(bind)?;
-        let dialect = listen.dialect;
-        log::listening(dialect, socket.local_addr().map_err(bind)?);
-        Ok(Listener { dialect, socket, key, farewell: farewell(dialect, Cause::OutOfResources) })
+        log::listening(listen, socket.local_addr().map_err(bind)?);
+        Ok(Listener { listen: *listen, socket, key, farewell: farewell(*listen, Cause::OutOfResources) })
     });
     listeners.collect()
 }
@@ -70,18 +69,18 @@ impl Shell {
     pub(super) fn accept(&mut self, rx: &mut Reactor<Owner>, index: usize) -> Again {
         for _ in 0..ACCEPTS_PER_TURN {
             let Some(listener) = self.listeners.get(index) else { return Again::No };
-            let dialect = listener.dialect;
+            let listen = listener.listen;
             let (stream, peer) = match next(&listener.socket, listener.key, &listener.farewell, &mut self.reserve, rx) {
                 Next::Connection(stream, peer) => (stream, peer),
                 Next::Gone => continue,
                 Next::Wait => return Again::No,
             };
             // Who only guesses passwords does not get as far as a session.
-            let locked_out = dialect == Dialect::Ftp && self.shared.failures.is_locked_out(peer.ip(), rx.now());
+            let locked_out = listen.dialect == Dialect::Ftp && self.shared.failures.is_locked_out(peer.ip(), rx.now());
             let admitted = if locked_out { Err(Cause::LockedOut) } else { self.admission.enter(peer.ip()) };
             match admitted {
-                Ok(()) => self.open_session(rx, dialect, stream, peer),
-                Err(cause) => turn_away(dialect, stream, peer, cause),
+                Ok(()) => self.open_session(rx, listen, stream, peer),
+                Err(cause) => turn_away(listen, stream, peer, cause),
             }
         }
         Again::Yes
@@ -137,15 +136,18 @@ fn next(socket: &TcpListener, key: Key, farewell: &[u8], reserve: &mut Reserve, 
 }
 
 /// Tells a peer why it gets no session.
-pub(super) fn turn_away(dialect: Dialect, stream: TcpStream, peer: SocketAddr, cause: Cause) {
-    listen::dismiss(stream, &farewell(dialect, cause));
+pub(super) fn turn_away(listen: Listen, stream: TcpStream, peer: SocketAddr, cause: Cause) {
+    listen::dismiss(stream, &farewell(listen, cause));
     log::turned_away(peer, cause);
 }
 
-/// The words for a peer that gets no session.
-fn farewell(dialect: Dialect, cause: Cause) -> Vec<u8> {
+/// The words for a peer that gets no session. Where TLS comes first, nothing can be said before it.
+fn farewell(listen: Listen, cause: Cause) -> Vec<u8> {
     let mut text = Vec::new();
-    dialect.print_reply(&Reply::refused(cause), &mut text);
+    if listen.tls == TlsMode::Implicit {
+        return text;
+    }
+    listen.dialect.print_reply(&Reply::refused(cause), &mut text);
     text
 }
 

@@ -33,13 +33,14 @@ use muxftp_reactor::listen::Reserve;
 use muxftp_reactor::{Again, Clock, Handler, Key, Reactor, Readiness, Table, Waker, Workers};
 use rustix::process::Signal;
 
-use crate::config::Config;
+use crate::config::{Config, Listen};
 use crate::failures::Failures;
 use crate::log;
 use crate::ports::DataPorts;
 use crate::public_address::Advertised;
 use crate::start::{self, StartError};
 use crate::storage::{Durability, SurveyProgress};
+use crate::tls::Certificates;
 use crate::users::{User, UserStore};
 use accounts::{Accounts, Opened};
 use admission::Admission;
@@ -99,6 +100,10 @@ struct Shared {
     shared_ports: SharedPorts,
     /// The one buffer through which uploads and control lines are read.
     buffer: Box<[u8]>,
+    /// The certificate, when there is one.
+    tls: Option<Certificates>,
+    /// Sessions that were closed since they woke again and again for nothing.
+    spinning: u64,
     /// Present when there is something that takes long: commits that are flushed to disk, and all of `ftp`.
     workers: Option<Workers<WorkDone>>,
 }
@@ -186,6 +191,8 @@ impl Server {
                 ports: DataPorts::new(config.data_ports),
                 shared_ports,
                 buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),
+                tls: start::certificates(&config)?,
+                spinning: 0,
                 workers,
             },
             admission: Admission::new(config.limits.sessions as usize, config.limits.sessions_per_address as usize),
@@ -207,7 +214,11 @@ impl Server {
     /// # Errors
     /// The system cannot tell; none are known in practice.
     pub fn addresses(&self) -> io::Result<Vec<(Dialect, SocketAddr)>> {
-        self.shell.listeners.iter().map(|listener| Ok((listener.dialect, listener.socket.local_addr()?))).collect()
+        self.shell
+            .listeners
+            .iter()
+            .map(|listener| Ok((listener.listen.dialect, listener.socket.local_addr()?)))
+            .collect()
     }
 
     /// A handle that ends the server from another thread.
@@ -215,12 +226,13 @@ impl Server {
         Stop { waker: self.rx.waker(), requests: Arc::clone(&self.shell.stop_requests) }
     }
 
-    /// Takes SIGINT and SIGTERM as the wish to end: the first lets transfers finish, the second ends at once.
+    /// Takes SIGINT and SIGTERM as the wish to end: the first lets transfers finish, the second ends at once. SIGHUP has
+    /// the certificate read again.
     ///
     /// # Errors
     /// The signals cannot be caught.
     pub fn watch_signals(&mut self) -> io::Result<()> {
-        self.rx.watch_signals(&[Signal::INT.as_raw(), Signal::TERM.as_raw()])
+        self.rx.watch_signals(&[Signal::INT.as_raw(), Signal::TERM.as_raw(), Signal::HUP.as_raw()])
     }
 
     /// Serves until a signal ends it.
@@ -283,8 +295,11 @@ impl Handler<Owner> for Shell {
         }
     }
 
-    fn signal(&mut self, rx: &mut Reactor<Owner>, _signal: i32) {
-        self.stop(rx);
+    fn signal(&mut self, rx: &mut Reactor<Owner>, signal: i32) {
+        match signal == Signal::HUP.as_raw() {
+            true => self.reload(),
+            false => self.stop(rx),
+        }
     }
 
     fn end_of_turn(&mut self, rx: &mut Reactor<Owner>) {
@@ -357,19 +372,21 @@ impl Shell {
         }
     }
 
-    fn open_session(&mut self, rx: &mut Reactor<Owner>, dialect: Dialect, stream: TcpStream, peer: SocketAddr) {
+    fn open_session(&mut self, rx: &mut Reactor<Owner>, listen: Listen, stream: TcpStream, peer: SocketAddr) {
+        let Listen { dialect, tls, .. } = listen;
         // Where there is no log-in, everybody is the guest from the beginning.
         let account = (dialect != Dialect::Ftp).then(|| self.shared.accounts.guest());
         if let Some(guest) = account
             && let Err(cause) = self.shared.accounts.enter(guest, peer.ip())
         {
             self.admission.leave(peer.ip());
-            return listeners::turn_away(dialect, stream, peer, cause);
+            return listeners::turn_away(listen, stream, peer, cause);
         }
         if dialect == Dialect::Ftp {
             self.look_address_up(rx.now());
         }
-        let (config, public) = (self.session_config, self.advertised.current());
+        let config = SessionConfig { tls, ..self.session_config };
+        let public = self.advertised.current();
         let key = self.sessions.insert(None);
         self.sessions_opened += 1;
         let line = log::Session { number: self.sessions_opened, peer, dialect };
@@ -388,6 +405,15 @@ impl Shell {
                 }
                 log::accept_failed(&error);
             }
+        }
+    }
+
+    /// Reads the certificate again. Two small files, once in many days: nobody notices the wait.
+    fn reload(&mut self) {
+        match &mut self.shared.tls {
+            // Either way it is logged.
+            Some(certificates) => drop(certificates.reload()),
+            None => log::nothing_to_reload(),
         }
     }
 
@@ -421,6 +447,7 @@ fn session_config(config: &Config) -> SessionConfig {
         stall_timeout: config.timeouts.stall,
         idle_timeout: config.timeouts.idle,
         login_timeout: config.timeouts.login,
+        // Each listener has its own.
         tls: TlsMode::Off,
     }
 }

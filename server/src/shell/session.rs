@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use mio::net::TcpStream;
 use muxftp_proto::server::io::{Effect, Ends, Event, OperationId, SessionConfig};
 use muxftp_proto::{Cause, Dialect, ServerSession};
+use muxftp_reactor::tls::Stream;
 use muxftp_reactor::{Again, Key, Reactor};
 use socket2::{SockRef, TcpKeepalive};
 
@@ -22,6 +23,7 @@ use super::open;
 use super::{Owner, Shared};
 use crate::log;
 use crate::storage::Root;
+use crate::tls::SessionTls;
 
 /// A session with its sockets.
 pub(super) struct Session {
@@ -29,8 +31,13 @@ pub(super) struct Session {
     /// The session in the log.
     line: log::Session,
     proto: ServerSession,
-    stream: TcpStream,
+    stream: Stream,
     stream_key: Key,
+    /// The encryption of this session, once it was asked for.
+    tls: Option<SessionTls>,
+    encryption: Encryption,
+    /// Events in a row that brought nothing.
+    idle_wakes: u32,
     /// Our address as the peer sees it: data ports are bound there.
     local: IpAddr,
     opened: Instant,
@@ -45,6 +52,16 @@ pub(super) struct Session {
     held_back: Option<Box<(Instant, Event)>>,
     /// What the running transfer holds; boxed, since most sessions are idle most of the time.
     data: Option<Box<DataPlane>>,
+}
+
+/// How far the encryption of the control connection is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Encryption {
+    /// There is none, or bytes move through it.
+    Settled,
+    /// The hand-shake comes behind the replies that are not written yet.
+    Wanted,
+    Shaking,
 }
 
 /// Whether a session goes on.
@@ -86,8 +103,11 @@ impl Session {
             key,
             line,
             proto,
-            stream,
+            stream: stream.into(),
             stream_key,
+            tls: None,
+            encryption: Encryption::Settled,
+            idle_wakes: 0,
             local: local.ip(),
             opened: now,
             transfers: 0,
@@ -176,6 +196,9 @@ impl Session {
             data.link.close(self.key, shared, rx);
         }
         self.leave_account(shared);
+        // Best effort: what does not fit now is not waited for.
+        self.stream.close();
+        let _ = self.stream.flush();
         rx.release(self.stream_key);
         let duration = rx.now().saturating_duration_since(self.opened);
         let why = match self.closing {
@@ -206,8 +229,11 @@ impl Session {
                 break;
             }
         }
-        if self.closing.is_some() && self.proto.outbox().is_empty() {
+        if self.closing.is_some() && self.proto.outbox().is_empty() && !self.stream.wants_write() {
             self.fate = Fate::Over;
+        }
+        if self.encryption == Encryption::Wanted && self.proto.outbox().is_empty() {
+            self.begin_tls(shared, rx);
         }
         if self.fate == Fate::Lives {
             let held = self.held_back.as_ref().map(|held| held.0);
@@ -242,7 +268,9 @@ impl Session {
                     self.proto.handle_event(Event::DataFailed { op, cause }, rx.now());
                 }
             }
-            Effect::StartMoving { limit, ascii, .. } => self.start_moving(limit, ascii, shared, rx),
+            Effect::StartMoving { limit, ascii, protected, .. } => {
+                self.start_moving(limit, ascii, protected, shared, rx);
+            }
             Effect::MoveToControl { .. } => self.to_control = true,
             Effect::CloseData { .. } => {
                 if let Some(data) = &mut self.data {
@@ -259,7 +287,7 @@ impl Session {
             Effect::Release { report, .. } => self.release(&report),
             Effect::Run { op, task } => self.run_task(op, task, shared, rx),
             Effect::LogOut => self.leave_account(shared),
-            Effect::Secure => debug_assert!(false, "no listener offers it yet"),
+            Effect::Secure => self.encryption = Encryption::Wanted,
             Effect::CloseControl { cause } => self.closing = Some(cause),
             Effect::DropControl => self.fate = Fate::Over,
         }

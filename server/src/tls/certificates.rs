@@ -10,7 +10,7 @@ use tracing::{info, warn};
 
 use super::identity::date;
 use super::{Identity, SessionTls, TlsError};
-use crate::config::{TlsSettings, TlsVersion};
+use crate::config::{SessionReuse, TlsSettings, TlsVersion};
 
 /// The current certificate, and what sessions are made from.
 #[derive(Debug)]
@@ -52,6 +52,11 @@ impl Certificates {
                 Err(error)
             }
         }
+    }
+
+    /// What becomes of data connections that do not resume.
+    pub fn session_reuse(&self) -> SessionReuse {
+        self.settings.session_reuse
     }
 
     /// What clients are shown now.

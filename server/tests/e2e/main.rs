@@ -3,6 +3,7 @@
 
 mod clients;
 mod ftp;
+mod pipe;
 mod scenarios;
 mod simple;
 mod support;

@@ -56,7 +56,7 @@ impl TestServer {
     }
 }
 
-pub fn read_all(stream: &mut TcpStream) -> Vec<u8> {
+pub fn read_all(stream: &mut dyn Read) -> Vec<u8> {
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).unwrap();
     bytes

@@ -14,6 +14,7 @@ use super::super::tasks::Purpose;
 use super::super::{Owner, Shared};
 use super::Session;
 use crate::log;
+use crate::tls::Certificates;
 
 impl Session {
     /// A peer is at the data port.
@@ -127,11 +128,14 @@ impl Session {
         &mut self,
         limit: Option<u64>,
         ascii: bool,
+        protected: bool,
         shared: &mut Shared,
         rx: &mut Reactor<Owner>,
     ) {
+        let reuse = shared.tls.as_ref().map(Certificates::session_reuse);
+        let tls = self.tls.as_ref().filter(|_| protected).zip(reuse).map(|(tls, reuse)| (tls.data(), reuse));
         let Some(data) = &mut self.data else { return };
-        if let Err(cause) = data.start(rx, self.key, limit, ascii) {
+        if let Err(cause) = data.start(rx, self.key, limit, ascii, tls) {
             let event = Event::MoveFailed { op: data.op(), bytes: 0, cause };
             return self.proto.handle_event(event, rx.now());
         }
@@ -153,6 +157,7 @@ impl Session {
         let next = data.run(rate, &mut shared.buffer, rx, self.key, now);
         let (op, bytes) = (data.op(), data.bytes());
         if bytes > before {
+            self.idle_wakes = 0;
             self.proto.handle_event(Event::Progress { op, bytes }, now);
         }
         match next {

@@ -3,11 +3,14 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 
+use crate::pipe::{Pipe, TlsClient};
 use crate::support::{HANG, connect_beside, connect_from, read_all};
 
 /// A control connection.
 pub struct Ftp {
-    control: BufReader<TcpStream>,
+    control: BufReader<Box<dyn Pipe>>,
+    /// How data connections are encrypted, when they are.
+    protection: Option<TlsClient>,
 }
 
 /// How a data connection is agreed on.
@@ -46,7 +49,37 @@ impl Ftp {
     /// Takes a connection whose greeting is still to be read, whatever it is.
     pub fn over(control: TcpStream) -> Ftp {
         control.set_read_timeout(Some(HANG)).unwrap();
-        Ftp { control: BufReader::new(control) }
+        Ftp { control: BufReader::new(Box::new(control)), protection: None }
+    }
+
+    /// AUTH TLS, PBSZ 0 and PROT P.
+    pub fn secure(&mut self, tls: &TlsClient) {
+        self.expect("234 ", "AUTH TLS");
+        assert!(self.control.buffer().is_empty(), "nothing comes in the clear behind 234");
+        let socket = self.socket().try_clone().unwrap();
+        self.control = BufReader::new(tls.connect(socket).unwrap());
+        self.expect("200 ", "PBSZ 0");
+        self.expect("200 ", "PROT P");
+        self.protection = Some(tls.clone());
+    }
+
+    /// Where TLS comes before the greeting.
+    pub fn over_tls(control: TcpStream, tls: &TlsClient) -> Ftp {
+        control.set_read_timeout(Some(HANG)).unwrap();
+        let control = BufReader::new(tls.connect(control).unwrap());
+        let mut ftp = Ftp { control, protection: Some(tls.clone()) };
+        ftp.expect_reply("220 ", "greeting");
+        ftp
+    }
+
+    /// How data connections are encrypted.
+    pub fn protection(&self) -> &TlsClient {
+        self.protection.as_ref().unwrap()
+    }
+
+    pub fn quit(&mut self) {
+        self.expect("221 ", "QUIT");
+        assert_eq!(self.reply(), "", "closed");
     }
 
     /// The reply to USER and PASS.
@@ -104,7 +137,7 @@ impl Ftp {
     }
 
     pub fn socket(&self) -> &TcpStream {
-        self.control.get_ref()
+        self.control.get_ref().socket()
     }
 
     /// Connects to the port of a fresh EPSV.
@@ -155,9 +188,18 @@ impl Ftp {
         self.open_by(Way::Epsv, line)
     }
 
+    /// The same, encrypted if that was agreed on.
+    pub fn open_pipe(&mut self, line: impl AsRef<[u8]>) -> Result<Box<dyn Pipe>, String> {
+        let data = self.open(line)?;
+        Ok(match &self.protection {
+            Some(tls) => tls.wrap(data),
+            None => Box::new(data),
+        })
+    }
+
     /// What a command sends over its data connection, or how it is refused or broken off.
     pub fn fetch(&mut self, line: impl AsRef<[u8]>) -> Result<Vec<u8>, String> {
-        let bytes = read_all(&mut self.open(line)?);
+        let bytes = read_all(&mut self.open_pipe(line)?);
         self.end().map(|()| bytes)
     }
 
@@ -175,10 +217,10 @@ impl Ftp {
 
     /// Gives a command its bytes; the refusal if there is one.
     pub fn give(&mut self, line: impl AsRef<[u8]>, bytes: &[u8]) -> Result<(), String> {
-        let mut data = self.open(line)?;
+        let mut data = self.open_pipe(line)?;
         // A server that has enough closes: its reply says why.
         let _ = data.write_all(bytes);
-        drop(data);
+        data.finish();
         self.end()
     }
 

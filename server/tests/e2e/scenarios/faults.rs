@@ -39,7 +39,7 @@ fn a_data_connection_that_is_reset_leaves_the_old_file(speech: Speech) {
     let mut client = speech.connect(server.address);
     let mut data = client.begin_upload("kept", 1_000_000).unwrap();
     data.write_all(b"half of it").unwrap();
-    socket2::SockRef::from(&data).set_linger(Some(Duration::ZERO)).unwrap();
+    socket2::SockRef::from(data.socket()).set_linger(Some(Duration::ZERO)).unwrap();
     drop(data);
     assert_eq!(client.end().unwrap_err(), "DataConnectionLost");
     assert_eq!(server.file("kept").unwrap(), b"old");
@@ -99,7 +99,7 @@ fn progress_however_slow_is_no_stall(speech: Speech) {
         data.write_all(&[*byte]).unwrap();
         std::thread::sleep(Duration::from_millis(100));
     }
-    drop(data);
+    data.finish();
     client.end().unwrap();
     assert_eq!(server.file("slow").unwrap(), b"12345678");
 }

@@ -8,6 +8,9 @@ macro_rules! in_each_dialect {
         in_each_dialect!(@ simple Simple $($scenario)*);
         in_each_dialect!(@ updown Updown $($scenario)*);
         in_each_dialect!(@ ftp Ftp $($scenario)*);
+        in_each_dialect!(@ ftp_tls12 FtpTls12 $($scenario)*);
+        in_each_dialect!(@ ftp_tls13 FtpTls13 $($scenario)*);
+        in_each_dialect!(@ ftps Ftps $($scenario)*);
     };
     (@ $module:ident $speech:ident $($scenario:ident)*) => {
         mod $module {

@@ -1,11 +1,14 @@
 //! The dialects as a scenario sees them: a server of each, and clients that are all alike.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr};
 
 use muxftp_server::Config;
+use muxftp_server::config::{SessionReuse, TlsMode, TlsSettings};
+use rustls::version::{TLS12, TLS13};
 
 use crate::ftp::client::Ftp;
+use crate::pipe::{CERTIFICATE, Pipe, TlsClient};
 use crate::support::{TestServer, connect_from, read_all};
 use crate::{ftp, simple, updown};
 
@@ -15,6 +18,11 @@ pub enum Speech {
     Simple,
     Updown,
     Ftp,
+    /// With AUTH TLS, each data connection resuming the session.
+    FtpTls12,
+    FtpTls13,
+    /// With TLS from the first byte on, each data connection with a session of its own.
+    Ftps,
 }
 
 impl Speech {
@@ -27,7 +35,17 @@ impl Speech {
             Speech::Simple => TestServer::with(change),
             Speech::Updown => updown::server_with(updown::ONE_PORT, change),
             Speech::Ftp => ftp::server_with(change),
+            Speech::FtpTls12 | Speech::FtpTls13 => Speech::tls_server(TlsMode::Required, SessionReuse::Require, change),
+            Speech::Ftps => Speech::tls_server(TlsMode::Implicit, SessionReuse::Off, change),
         }
+    }
+
+    fn tls_server(mode: TlsMode, reuse: SessionReuse, change: impl FnOnce(&mut Config)) -> TestServer {
+        ftp::server_with(|config| {
+            config.listen[0].tls = mode;
+            config.tls = Some(TlsSettings { session_reuse: reuse, ..CERTIFICATE.settings() });
+            change(config);
+        })
     }
 
     /// A client that may begin a transfer.
@@ -40,8 +58,16 @@ impl Speech {
         match self {
             Speech::Simple => Box::new(simple::Client::over(connect_from(source, server))),
             Speech::Updown => Box::new(updown::Client::connect_from(source, server)),
-            Speech::Ftp => {
-                let mut client = Ftp::connect_from(source, server);
+            Speech::Ftp | Speech::FtpTls12 | Speech::FtpTls13 | Speech::Ftps => {
+                let mut client = match self {
+                    Speech::Ftps => Ftp::over_tls(connect_from(source, server), &TlsClient::forgetful(&TLS13)),
+                    _ => Ftp::connect_from(source, server),
+                };
+                match self {
+                    Speech::FtpTls12 => client.secure(&TlsClient::new(&TLS12)),
+                    Speech::FtpTls13 => client.secure(&TlsClient::new(&TLS13)),
+                    _ => {}
+                }
                 assert_eq!(client.log_in("anonymous", ""), "230 Logged in");
                 client.expect("200 ", "TYPE I");
                 Box::new(client)
@@ -50,19 +76,24 @@ impl Speech {
     }
 
     /// What somebody from `source` is sent away with.
-    pub fn rejection(self, source: Ipv4Addr, server: SocketAddr) -> String {
+    pub fn rejection(self, source: Ipv4Addr, server: SocketAddr) -> Option<String> {
         let bytes = read_all(&mut connect_from(source, server));
-        word(std::str::from_utf8(&bytes).unwrap().trim_end())
+        if self == Speech::Ftps {
+            // There are no words before the hand-shake.
+            assert!(bytes.is_empty());
+            return None;
+        }
+        Some(word(std::str::from_utf8(&bytes).unwrap().trim_end()))
     }
 }
 
 /// A client of some dialect. An error is the cause in one word, such as `FileNotFound`.
 pub trait Client: Send {
     /// Begins to bring `size` bytes: the data connection.
-    fn begin_upload(&mut self, name: &str, size: usize) -> Result<TcpStream, String>;
+    fn begin_upload(&mut self, name: &str, size: usize) -> Result<Box<dyn Pipe>, String>;
 
     /// Begins to fetch a file: the data connection.
-    fn begin_download(&mut self, name: &str) -> Result<TcpStream, String>;
+    fn begin_download(&mut self, name: &str) -> Result<Box<dyn Pipe>, String>;
 
     /// Asks for a file and never makes the data connection: what the server says at last.
     fn neglect(&mut self, name: &str) -> String;
@@ -83,7 +114,7 @@ pub trait Client: Send {
         let mut data = self.begin_upload(name, bytes.len())?;
         // A server that has enough closes: its reply says why.
         let _ = data.write_all(bytes);
-        drop(data);
+        data.finish();
         self.end()
     }
 
@@ -95,14 +126,20 @@ pub trait Client: Send {
 }
 
 impl Client for simple::Client {
-    fn begin_upload(&mut self, name: &str, size: usize) -> Result<TcpStream, String> {
+    fn begin_upload(&mut self, name: &str, size: usize) -> Result<Box<dyn Pipe>, String> {
         let reply = self.ask(&format!("PUT {name} {size}"));
-        simple::port(&reply).map(|port| self.connect_data(port)).ok_or_else(|| word(&reply))
+        match simple::port(&reply) {
+            Some(port) => Ok(Box::new(self.connect_data(port))),
+            None => Err(word(&reply)),
+        }
     }
 
-    fn begin_download(&mut self, name: &str) -> Result<TcpStream, String> {
+    fn begin_download(&mut self, name: &str) -> Result<Box<dyn Pipe>, String> {
         let reply = self.ask(&format!("GET {name}"));
-        simple::port(&reply).map(|port| self.connect_data(port)).ok_or_else(|| word(&reply))
+        match simple::port(&reply) {
+            Some(port) => Ok(Box::new(self.connect_data(port))),
+            None => Err(word(&reply)),
+        }
     }
 
     fn neglect(&mut self, name: &str) -> String {
@@ -134,18 +171,18 @@ impl Client for simple::Client {
 }
 
 impl Client for updown::Client {
-    fn begin_upload(&mut self, name: &str, size: usize) -> Result<TcpStream, String> {
+    fn begin_upload(&mut self, name: &str, size: usize) -> Result<Box<dyn Pipe>, String> {
         let reply = self.ask(&format!("UPLOAD {name} {size}"));
-        if reply.starts_with("OK ") { Ok(self.data(&reply)) } else { Err(word(&reply)) }
+        if reply.starts_with("OK ") { Ok(Box::new(self.data(&reply))) } else { Err(word(&reply)) }
     }
 
-    fn begin_download(&mut self, name: &str) -> Result<TcpStream, String> {
+    fn begin_download(&mut self, name: &str) -> Result<Box<dyn Pipe>, String> {
         let reply = self.ask(&format!("DOWNLOAD {name}"));
         if !reply.starts_with("OK ") {
             return Err(word(&reply));
         }
         self.say("READY\n");
-        Ok(self.data(&reply))
+        Ok(Box::new(self.data(&reply)))
     }
 
     fn neglect(&mut self, name: &str) -> String {
@@ -178,12 +215,12 @@ impl Client for updown::Client {
 }
 
 impl Client for Ftp {
-    fn begin_upload(&mut self, name: &str, _: usize) -> Result<TcpStream, String> {
-        self.open(format!("STOR {name}")).map_err(|reply| word(&reply))
+    fn begin_upload(&mut self, name: &str, _: usize) -> Result<Box<dyn Pipe>, String> {
+        self.open_pipe(format!("STOR {name}")).map_err(|reply| word(&reply))
     }
 
-    fn begin_download(&mut self, name: &str) -> Result<TcpStream, String> {
-        self.open(format!("RETR {name}")).map_err(|reply| word(&reply))
+    fn begin_download(&mut self, name: &str) -> Result<Box<dyn Pipe>, String> {
+        self.open_pipe(format!("RETR {name}")).map_err(|reply| word(&reply))
     }
 
     fn neglect(&mut self, name: &str) -> String {
@@ -207,8 +244,7 @@ impl Client for Ftp {
     }
 
     fn quit(&mut self) {
-        self.expect("221 ", "QUIT");
-        assert_eq!(self.reply(), "", "closed");
+        Ftp::quit(self);
     }
 }
 
