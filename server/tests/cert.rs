@@ -88,11 +88,14 @@ fn names_and_days_are_those_that_were_asked_for() {
     );
     let der = place.der("cert.pem");
     let (_, certificate) = X509Certificate::from_der(&der).unwrap();
-    let names: Vec<_> = certificate.subject_alternative_name().unwrap().unwrap().value.general_names.iter().collect();
-    assert!(
-        matches!(names[..], [GeneralName::DNSName("ftp.example.com"), GeneralName::IPAddress(&[192, 0, 2, 7]), GeneralName::IPAddress(v6)] if v6.len() == 16),
-        "{names:?}"
-    );
+    let names = &certificate.subject_alternative_name().unwrap().unwrap().value.general_names;
+    let localhost6: [u8; 16] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+    let expected = [
+        GeneralName::DNSName("ftp.example.com"),
+        GeneralName::IPAddress(&[192, 0, 2, 7]),
+        GeneralName::IPAddress(&localhost6),
+    ];
+    assert_eq!(names[..], expected);
     let validity = certificate.validity();
     assert_eq!(validity.not_after.timestamp() - validity.not_before.timestamp(), 3 * 86400 + 3600);
 
@@ -155,4 +158,11 @@ fn a_server_does_not_start_without_the_tls_that_it_was_told_of() {
     assert_eq!(code, 3);
     assert!(error.contains("error: cannot read `cert.pem`, which TLS needs: No such file"), "{error}");
     assert!(error.contains("muxftpd cert self-signed"), "{error}");
+    place.done(SELF_SIGNED);
+    place.done(&[SELF_SIGNED, &["--out", "other"]].concat());
+    let (code, error) = place.failed(&["--port", "0", "--tls-certificate", "cert.pem", "--tls-key", "other/key.pem"]);
+    let mismatch = "error: the private key in `other/key.pem` does not belong to the first certificate in `cert.pem`";
+    assert!(code == 3 && error.contains(mismatch), "{error}");
+    let (code, error) = place.failed(&[&["--listen", "ftps://127.0.0.1:0"], &flags[2..]].concat());
+    assert!(code == 3 && error.contains("ftps://127.0.0.1:0 is configured with TLS"), "{error}");
 }
