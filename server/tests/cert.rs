@@ -70,7 +70,7 @@ fn it_makes_a_pair_that_the_server_takes_and_says_how() {
     assert_eq!((place.mode("cert.pem"), place.mode("key.pem")), (0o644, 0o600));
     let digest: Vec<_> = Sha256::digest(place.der("cert.pem")).iter().map(|byte| format!("{byte:02X}")).collect();
     assert!(said.contains(&format!("SHA-256      {}\n", digest.join(":"))), "{said}");
-    assert!(said.contains("muxftpd --tls-certificate ./cert.pem --tls-key ./key.pem\n"), "{said}");
+    assert!(said.contains("muxftpd --tls-certificate cert.pem --tls-key key.pem\n"), "{said}");
 
     let (_, section) = said.split_once("or in the configuration file:\n").unwrap();
     std::fs::write(place.path("m.toml"), section).unwrap();
@@ -110,7 +110,7 @@ fn names_and_days_are_those_that_were_asked_for() {
 fn nothing_is_replaced_unless_forced() {
     let place = Place::new();
     std::fs::write(place.path("key.pem"), "mine").unwrap();
-    let expected = "error: `./key.pem` is there already; --force replaces both files\n";
+    let expected = "error: `key.pem` is there already; --force replaces both files\n";
     assert_eq!(place.failed(SELF_SIGNED), (1, expected.to_owned()));
     assert_eq!(
         (place.names(), std::fs::read_to_string(place.path("key.pem")).unwrap()),
