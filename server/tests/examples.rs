@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use muxftp_server::args::Flags;
-use muxftp_server::config::{Config, GuestAccess, load};
+use muxftp_server::config::{Config, GuestAccess, TlsSettings, load};
 
 fn docs(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name)
@@ -33,6 +33,22 @@ fn the_example_states_every_key_with_its_default() {
     assert_eq!(load_docs("muxftpd.example.toml"), Config::defaults());
     let text = std::fs::read_to_string(docs("muxftpd.example.toml")).unwrap();
     assert_eq!(keys(&text), keys(&Config::defaults().to_toml()));
+}
+
+#[test]
+fn the_example_states_tls_with_its_defaults() {
+    let text = std::fs::read_to_string(docs("muxftpd.example.toml")).unwrap();
+    let section = text.split("\n\n").find(|paragraph| paragraph.contains("\n# [tls]\n")).expect("a paragraph on TLS");
+    let is_setting = |line: &&str| *line == "[tls]" || line.contains(" = \"") && line.ends_with('"');
+    let settings: Vec<_> = section.lines().filter_map(|line| line.strip_prefix("# ")).filter(is_setting).collect();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("m.toml");
+    std::fs::write(&path, settings.join("\n")).unwrap();
+    let config = load(&Flags { config: Some(path), ..Flags::default() }).unwrap_or_else(|errors| panic!("{errors}"));
+    let defaults = TlsSettings::new(dir.path().join("cert.pem"), dir.path().join("key.pem"));
+    assert_eq!(config.tls, Some(defaults));
+    let shown: toml::Table = config.to_toml().parse().unwrap();
+    assert_eq!(shown["tls"].as_table().unwrap().len(), settings.len() - 1, "every key is there: {settings:?}");
 }
 
 #[test]

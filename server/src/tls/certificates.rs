@@ -69,7 +69,7 @@ impl Certificates {
     /// # Errors
     /// When the system has no random bytes.
     pub fn session(&self) -> Result<SessionTls, TlsError> {
-        SessionTls::new(&self.base).map_err(TlsError::Library)
+        SessionTls::new(&self.base, Arc::clone(&self.identity.key)).map_err(TlsError::Library)
     }
 
     fn tell(&self, what: &'static str) {

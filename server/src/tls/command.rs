@@ -124,8 +124,8 @@ fn paths(wanted: &SelfSigned) -> Result<(PathBuf, PathBuf), CertError> {
     let (certificate, key) = match (&wanted.certificate, &wanted.key) {
         (Some(certificate), Some(key)) => (certificate.clone(), key.clone()),
         (None, None) => {
-            let directory = wanted.out.as_deref().unwrap_or(Path::new("."));
-            fs::create_dir_all(directory).map_err(|error| CertError::Write { path: directory.to_owned(), error })?;
+            let directory = wanted.out.clone().unwrap_or_default();
+            fs::create_dir_all(&directory).map_err(|error| CertError::Write { path: directory.clone(), error })?;
             (directory.join("cert.pem"), directory.join("key.pem"))
         }
         _ => return Err(CertError::Usage("--certificate and --key go together".to_owned())),

@@ -139,3 +139,40 @@ fn damaged(path: &Path, error: &pem::Error) -> TlsError {
 fn mentions(text: &[u8], words: &[u8]) -> bool {
     text.windows(words.len()).any(|window| window == words)
 }
+
+#[cfg(test)]
+mod tests {
+    use rustls::crypto::aws_lc_rs;
+
+    use super::*;
+
+    #[test]
+    fn times_and_modes_are_warned_of() {
+        let dir = tempfile::tempdir().unwrap();
+        let (certificate, key) = (dir.path().join("c"), dir.path().join("k"));
+        let mut params = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+        params.not_before = rcgen::date_time_ymd(2020, 2, 29);
+        params.not_after = rcgen::date_time_ymd(2020, 12, 31);
+        let pair = rcgen::KeyPair::generate().unwrap();
+        fs::write(&certificate, params.self_signed(&pair).unwrap().pem()).unwrap();
+        fs::write(&key, pair.serialize_pem()).unwrap();
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
+        let load = || Identity::load(&certificate, &key, &aws_lc_rs::default_provider()).unwrap();
+
+        let identity = load();
+        let [first, last] = [1_582_934_400, 1_609_372_800];
+        assert_eq!(identity.not_after(), last);
+        assert_eq!(identity.warnings_at(first), [""; 0]);
+        assert_eq!(identity.warnings_at(last), [""; 0]);
+        let early = "the certificate is not valid before 2020-02-29: clients will refuse it";
+        assert_eq!(identity.warnings_at(first - 1), [early]);
+        let late = "the certificate has expired on 2020-12-31: clients will refuse it";
+        assert_eq!(
+            (identity.warnings_at(last + 1), identity.warnings()),
+            (vec![late.to_owned()], vec![late.to_owned()])
+        );
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+        let [open] = &load().warnings_at(first)[..] else { panic!("one warning") };
+        assert!(open.starts_with("everybody on this machine may read the private key") && open.contains("chmod 600"));
+    }
+}

@@ -19,7 +19,7 @@ mod tickets;
 pub use certificates::Certificates;
 pub use error::TlsError;
 pub use identity::Identity;
-pub use session::{DataTls, SessionTls};
+pub use session::SessionTls;
 
 #[cfg(test)]
 mod tests;

@@ -15,7 +15,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::error::Unspecified;
+use rustls::pki_types::SubjectPublicKeyInfoDer;
 use rustls::server::{ProducesTickets, StoresServerSessions};
+use rustls::sign::{Signer, SigningKey};
+use rustls::{SignatureAlgorithm, SignatureScheme};
 
 /// The tickets of one session.
 pub(super) struct SessionTickets(RandomizedNonceKey);
@@ -64,19 +67,12 @@ impl ProducesTickets for SessionTickets {
 #[derive(Debug)]
 pub(super) struct DataTickets {
     session: Arc<SessionTickets>,
-    resumed: AtomicBool,
-    /// The ticket that the client has shown, if it is one of this session.
-    shown: Mutex<Option<Vec<u8>>>,
+    witness: Arc<Witness>,
 }
 
 impl DataTickets {
-    pub(super) fn new(session: Arc<SessionTickets>) -> DataTickets {
-        DataTickets { session, resumed: AtomicBool::new(false), shown: Mutex::new(None) }
-    }
-
-    /// From now on this connection may make tickets.
-    pub(super) fn set_resumed(&self) {
-        self.resumed.store(true, Ordering::Relaxed);
+    pub(super) fn new(session: Arc<SessionTickets>, witness: Arc<Witness>) -> DataTickets {
+        DataTickets { session, witness }
     }
 }
 
@@ -89,19 +85,46 @@ impl ProducesTickets for DataTickets {
         LIFETIME_SECS
     }
 
-    /// Before the kind of the hand-shake is known, TLS 1.2 alone asks, to renew the ticket that it resumes. The secret
-    /// stays the same there, so the client gets back what it has shown. That gives nothing to anybody: he has it already.
+    /// Nothing after a full hand-shake: a client of TLS 1.2 gets an empty ticket, which means "keep what you have".
     fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
-        match self.resumed.load(Ordering::Relaxed) {
-            true => self.session.seal(plain).ok(),
-            false => self.shown.lock().unwrap_or_else(PoisonError::into_inner).take(),
-        }
+        if self.witness.has_signed() { None } else { self.session.seal(plain).ok() }
     }
 
     fn decrypt(&self, ticket: &[u8]) -> Option<Vec<u8>> {
-        let plain = self.session.open(ticket)?;
-        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(ticket.to_vec());
-        Some(plain)
+        self.session.open(ticket)
+    }
+}
+
+/// The private key on one data connection. It sees whether the hand-shake is a full one: only then does the server sign,
+/// and it does so before the client can end the hand-shake, so before there is any ticket.
+#[derive(Debug)]
+pub(super) struct Witness {
+    key: Arc<dyn SigningKey>,
+    signed: AtomicBool,
+}
+
+impl Witness {
+    pub(super) fn new(key: Arc<dyn SigningKey>) -> Witness {
+        Witness { key, signed: AtomicBool::new(false) }
+    }
+
+    fn has_signed(&self) -> bool {
+        self.signed.load(Ordering::Relaxed)
+    }
+}
+
+impl SigningKey for Witness {
+    fn choose_scheme(&self, offered: &[SignatureScheme]) -> Option<Box<dyn Signer>> {
+        self.signed.store(true, Ordering::Relaxed);
+        self.key.choose_scheme(offered)
+    }
+
+    fn public_key(&self) -> Option<SubjectPublicKeyInfoDer<'_>> {
+        self.key.public_key()
+    }
+
+    fn algorithm(&self) -> SignatureAlgorithm {
+        self.key.algorithm()
     }
 }
 

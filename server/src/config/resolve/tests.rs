@@ -7,7 +7,7 @@ use clap::Parser;
 
 use super::*;
 use crate::args::Cli;
-use crate::config::GuestAccess;
+use crate::config::{GuestAccess, SessionReuse, TlsVersion, Words};
 
 fn resolve_both(line: &[&str], text: &str) -> Result<Config, String> {
     let flags = Cli::try_parse_from([&["muxftpd"], line].concat()).unwrap().flags;
@@ -148,4 +148,79 @@ fn a_file_that_cannot_be_read_is_named() {
 fn one_address_never_has_more_than_all() {
     let config = resolve_both(&[], "[limits]\nsessions = 7\n").unwrap();
     assert_eq!(config.limits, Limits { sessions: 7, sessions_per_address: 7 });
+}
+
+const CERTIFIED: &str = "[tls]\ncertificate = \"c.pem\"\nkey = \"/k.pem\"\n";
+
+fn tls_of(line: &[&str], text: &str) -> Vec<String> {
+    let config = resolve_both(line, text).unwrap();
+    config.listen.iter().map(|listen| format!("{listen} {}", listen.tls.word())).collect()
+}
+
+#[test]
+fn ftp_has_tls_when_there_is_a_certificate() {
+    let default = ["simple://127.0.0.1:2021 off", "updown://127.0.0.1:5001 off"];
+    assert_eq!(tls_of(&[], CERTIFIED)[..2], default);
+    assert_eq!(tls_of(&[], CERTIFIED)[2], "ftp://127.0.0.1:2121 optional");
+    assert_eq!(tls_of(&["--tls", "required"], CERTIFIED)[2], "ftp://127.0.0.1:2121 required");
+    assert_eq!(tls_of(&["--tls", "off"], CERTIFIED)[2], "ftp://127.0.0.1:2121 off");
+    let flags = ["--tls-certificate", "a", "--tls-key", "b"];
+    assert_eq!(tls_of(&flags, "")[2], "ftp://127.0.0.1:2121 optional");
+
+    let text =
+        |mode: &str| format!("{CERTIFIED}[[listen]]\ndialect = \"ftp\"\naddress = \"[::1]:5\"\ntls = \"{mode}\"\n");
+    assert_eq!(tls_of(&[], &text("off")), ["ftp://[::1]:5 off"]);
+    assert_eq!(tls_of(&[], &text("implicit")), ["ftps://[::1]:5 implicit"]);
+    assert_eq!(tls_of(&["--tls", "off"], &text("required")), ["ftp://[::1]:5 off"], "the flag wins");
+    assert_eq!(tls_of(&["--tls", "off"], &text("implicit")), ["ftps://[::1]:5 implicit"], "another protocol");
+    assert_eq!(tls_of(&["--listen", "ftps://[::1]:7"], CERTIFIED), ["ftps://[::1]:7 implicit"]);
+}
+
+#[test]
+fn the_certificate_of_the_file_is_beside_it_and_its_settings_read_back() {
+    let text = format!("{CERTIFIED}min_version = \"1.3\"\nsession_reuse = \"require\"\n");
+    let line = ["--config", "/etc/m/muxftpd.toml", "--listen", "ftps://[::1]:7", "--listen", "ftp://[::1]:8"];
+    let config = resolve_both(&line, &text).unwrap();
+    let tls = config.tls.clone().unwrap();
+    assert_eq!((tls.certificate, tls.key), (PathBuf::from("/etc/m/c.pem"), PathBuf::from("/k.pem")));
+    assert_eq!((tls.min_version, tls.session_reuse), (TlsVersion::V1_3, SessionReuse::Require));
+    assert_eq!(resolve_both(&[], &config.to_toml()).unwrap(), config, "{}", config.to_toml());
+    let tls = resolve_both(&["--config", "m/m.toml", "--tls-certificate", "x"], CERTIFIED).unwrap().tls.unwrap();
+    assert_eq!((tls.certificate, tls.session_reuse), (PathBuf::from("x"), SessionReuse::Log));
+}
+
+#[test]
+fn what_is_wrong_about_tls_is_told_where_it_stands() {
+    let listen = |dialect: &str, mode: &str| {
+        format!("[[listen]]\ndialect = \"{dialect}\"\naddress = \"127.0.0.1:5\"\ntls = \"{mode}\"\n")
+    };
+    for mode in ["optional", "required", "implicit"] {
+        let error = errors(&listen("ftp", mode));
+        assert!(error.starts_with(&format!("error: m.toml:4:7: TLS that is {mode} needs a certificate")), "{error}");
+        assert!(error.contains("muxftpd cert self-signed"), "{error}");
+    }
+    for dialect in ["simple", "updown"] {
+        let error = errors(&listen(dialect, "off"));
+        assert!(error.starts_with("error: m.toml:4:7: `tls` is for listeners of ftp"), "{error}");
+    }
+    assert!(errors(&listen("ftp", "require")).contains("did you mean `required`?"));
+    let error = resolve_both(&["--listen", "ftps://[::1]:7"], "").unwrap_err();
+    assert!(error.starts_with("error: --listen: TLS that is implicit needs a certificate"), "{error}");
+    let error = resolve_both(&["--tls", "required"], "").unwrap_err();
+    assert!(error.starts_with("error: --tls: TLS that is required needs a certificate"), "{error}");
+
+    for (text, place) in [
+        ("[tls]\ncertificate = \"c\"\n", "2:15: a certificate needs its private key"),
+        ("[tls]\nkey = \"c\"\n", "2:7: a private key needs its certificate"),
+        ("[tls]\nmin_version = \"1.3\"\n", "2:15: [tls] needs both `certificate` and `key`"),
+        ("[tls]\ncertificate = \"\"\nkey = \"k\"\n", "2:15: must name a file"),
+        ("[tls]\nmin_version = \"1.1\"\n", "2:15: `1.1` is not one of 1.2, 1.3; did you mean"),
+        ("[tls]\nsession_reuse = \"required\"\n", "2:17: `required` is not one of off, log, require; did you mean"),
+        ("[tls]\ncertificat = \"c\"\n", "2:1: unknown key `tls.certificat`; did you mean `certificate`?"),
+    ] {
+        let error = errors(text);
+        assert!(error.starts_with(&format!("error: m.toml:{place}")), "{error}");
+        assert_eq!(error.matches("error:").count(), 1, "{error}");
+    }
+    assert!(resolve_both(&["--tls-key", "k"], "").unwrap_err().starts_with("error: a private key needs"));
 }
