@@ -33,7 +33,7 @@ impl TestServer {
         let address = Ipv4Addr::new(127, NEXT.fetch_add(1, Ordering::Relaxed), high.max(1), low);
         let root = tempfile::tempdir().unwrap();
         let mut config = Config::embedded(root.path().to_owned(), PortRange::new(20000, 29999).unwrap());
-        config.listen = vec![Listen { dialect, address: SocketAddr::new(address.into(), 0) }];
+        config.listen = vec![Listen { dialect, address: SocketAddr::new(address.into(), 0), tls: TlsMode::Off }];
         let running = Running::start(&config).unwrap();
         TestServer { root, dialect, running }
     }

@@ -2,6 +2,8 @@
 //!
 //! It must not know the control connection or the session's rules: it does what it is told and says what happened.
 
+use std::io::ErrorKind;
+use std::sync::Arc;
 use std::time::Instant;
 
 use muxftp_proto::Cause;
@@ -10,6 +12,7 @@ use muxftp_proto::server::io::{Event, OperationId};
 use muxftp_reactor::pump;
 use muxftp_reactor::tls::{Handshake, TlsLayer};
 use muxftp_reactor::{Job, Key, QueueFull, Reactor};
+use rustls::{HandshakeKind, ServerConfig};
 
 use super::content::{Content, Next};
 use super::link::Link;
@@ -18,7 +21,6 @@ use super::{Done, Owner, Shared, WorkDone};
 use crate::config::SessionReuse;
 use crate::log;
 use crate::storage::Upload;
-use crate::tls::DataTls;
 
 /// The data side of a session.
 pub(super) struct DataPlane {
@@ -36,7 +38,7 @@ enum Encryption {
     /// There is none, or bytes move through it.
     Settled,
     /// Before them comes the hand-shake.
-    Shaking(DataTls, SessionReuse),
+    Shaking(SessionReuse),
     /// They have moved; the last of them and the end are being written.
     Ending,
 }
@@ -101,12 +103,12 @@ impl DataPlane {
         session: Key,
         limit: Option<u64>,
         ascii: bool,
-        tls: Option<(DataTls, SessionReuse)>,
+        tls: Option<(Arc<ServerConfig>, SessionReuse)>,
     ) -> Result<(), Cause> {
         self.limit = limit;
         if let (Some((tls, reuse)), Some(stream)) = (tls, self.link.stream()) {
-            stream.secure(TlsLayer::server(tls.config()).map_err(|_| Cause::TlsFailed)?);
-            self.encryption = Encryption::Shaking(tls, reuse);
+            stream.secure(TlsLayer::server(tls).map_err(|_| Cause::TlsFailed)?);
+            self.encryption = Encryption::Shaking(reuse);
         }
         if ascii
             && matches!(self.content, Content::Upload(_))
@@ -150,22 +152,24 @@ impl DataPlane {
 
     /// Goes on with the hand-shake; `None`: there is none, or it is done.
     fn shake(&mut self) -> Option<Next> {
-        let Encryption::Shaking(tls, reuse) = &self.encryption else { return None };
+        let Encryption::Shaking(reuse) = self.encryption else { return None };
         let stream = self.link.stream()?;
-        let progress = stream.handshake();
-        let resumed = tls.is_resumed(stream.tls().and_then(TlsLayer::handshake_kind));
-        match progress {
-            Ok(Handshake::Done) if !resumed && *reuse == SessionReuse::Require => {
-                Some(Next::Failed(Cause::TlsNotResumed))
-            }
+        match stream.handshake() {
             Ok(Handshake::Done) => {
-                if !resumed && *reuse == SessionReuse::Log {
-                    log::not_resumed(stream.socket());
+                let kind = stream.tls().and_then(TlsLayer::handshake_kind);
+                match reuse {
+                    SessionReuse::Require if kind != Some(HandshakeKind::Resumed) => {
+                        return Some(Next::Failed(Cause::TlsNotResumed));
+                    }
+                    SessionReuse::Log if kind != Some(HandshakeKind::Resumed) => log::not_resumed(stream.socket()),
+                    SessionReuse::Off | SessionReuse::Log | SessionReuse::Require => {}
                 }
                 self.encryption = Encryption::Settled;
                 None
             }
             Ok(Handshake::BlockedOnRead | Handshake::BlockedOnWrite) => Some(Next::Wait),
+            // It broke before TLS could say anything about it.
+            Err(error) if error.kind() != ErrorKind::InvalidData => Some(Next::Failed(Cause::DataLost)),
             Err(error) => {
                 log::data_tls_failed(stream.socket(), &error);
                 Some(Next::Failed(Cause::TlsFailed))

@@ -37,20 +37,21 @@ impl SessionTls {
 
     /// For one data connection, and for no other. Its hand-shake is [`rustls::HandshakeKind::Resumed`] exactly if it
     /// resumes the control connection's session, directly or by way of other data connections that did.
-    pub fn data(&self) -> Arc<ServerConfig> {
+    ///
+    /// `renews`: a new ticket is given for the one that was used. Not to a peer that uploads: it has no reason to read, and
+    /// its system resets a connection that is closed with something unread, which may take the last bytes with it.
+    pub fn data(&self, renews: bool) -> Arc<ServerConfig> {
         let witness = Arc::new(Witness::new(Arc::clone(&self.certified.key)));
         let certified = CertifiedKey::new(self.certified.cert.clone(), witness.clone());
         let mut config = ServerConfig::clone(&self.control);
         config.cert_resolver = Arc::new(SingleCertAndKey::from(certified));
         config.ticketer = Arc::new(DataTickets::new(Arc::clone(&self.tickets), witness));
         config.session_storage = Arc::new(DataId(Arc::clone(&self.id)));
-        config.send_tls13_tickets = DATA_TICKETS;
+        config.send_tls13_tickets = usize::from(renews);
         Arc::new(config)
     }
 }
 
-/// For clients that use each ticket once: so many transfers before the first that has given them another.
-const CONTROL_TICKETS: usize = 8;
-
-/// In the place of the one that was used, as other servers do. A client that uploads may close without having read it.
-const DATA_TICKETS: usize = 1;
+/// For clients that use each ticket once: so many uploads before the first download or listing, which gives another. Most
+/// clients keep one and use it again.
+const CONTROL_TICKETS: usize = 32;

@@ -133,8 +133,9 @@ impl Session {
         rx: &mut Reactor<Owner>,
     ) {
         let reuse = shared.tls.as_ref().map(Certificates::session_reuse);
-        let tls = self.tls.as_ref().filter(|_| protected).zip(reuse).map(|(tls, reuse)| (tls.data(), reuse));
         let Some(data) = &mut self.data else { return };
+        let tls = self.tls.as_ref().filter(|_| protected).zip(reuse);
+        let tls = tls.map(|(tls, reuse)| (tls.data(data.sends()), reuse));
         if let Err(cause) = data.start(rx, self.key, limit, ascii, tls) {
             let event = Event::MoveFailed { op: data.op(), bytes: 0, cause };
             return self.proto.handle_event(event, rx.now());

@@ -1,10 +1,10 @@
 //! A blocking client of `ftp`, written from RFC 959, 2428 and 3659: no code shared with the project.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 
 use crate::pipe::{Pipe, TlsClient};
-use crate::support::{HANG, connect_beside, connect_from, read_all};
+use crate::support::{HANG, connect_beside, connect_from};
 
 /// A control connection.
 pub struct Ftp {
@@ -199,8 +199,11 @@ impl Ftp {
 
     /// What a command sends over its data connection, or how it is refused or broken off.
     pub fn fetch(&mut self, line: impl AsRef<[u8]>) -> Result<Vec<u8>, String> {
-        let bytes = read_all(&mut self.open_pipe(line)?);
-        self.end().map(|()| bytes)
+        let (mut data, mut bytes) = (self.open_pipe(line)?, Vec::new());
+        let read = data.read_to_end(&mut bytes);
+        self.end()?;
+        read.unwrap();
+        Ok(bytes)
     }
 
     pub fn retr(&mut self, name: &str) -> Result<Vec<u8>, String> {
