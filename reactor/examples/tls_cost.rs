@@ -93,7 +93,7 @@ fn main() -> Result<()> {
     let (server, client) = configurations()?;
     println!("idle connection after the hand-shake, both ends together: {} bytes", idle_bytes(&server, &client)?);
     println!("{:>9} {:>8} {:>16} {:>16}", "way", "buffer", "send CPU s/GB", "receive CPU s/GB");
-    for buffer in [16 << 10, 64 << 10, 256 << 10] {
+    for buffer in [64 << 10, 128 << 10, 256 << 10] {
         let mut best = [(f64::MAX, f64::MAX); WAYS.len()];
         for _ in 0..ROUNDS {
             for (way, best) in WAYS.iter().zip(&mut best) {

@@ -243,3 +243,15 @@ fn records_without_data_are_borne_for_a_while_only() {
     assert!(server.end.outgoing.bytes.borrow().len() > 2 * muxftp_reactor::tls::FRUITLESS_BYTES);
     assert!(matches!(client.receive(&mut [0; 100]), Err(TlsError::Flood)));
 }
+
+#[test]
+fn garbage_after_our_close_is_an_error() {
+    for version in VERSIONS {
+        let (client, mut server) = connect(version);
+        server.layer.close();
+        assert!(server.flush());
+        client.end.outgoing.bytes.borrow_mut().extend([23, 3, 3, 0, 20].into_iter().chain([7; 20]));
+        let error = server.receive(&mut [0; 100]).unwrap_err();
+        assert!(matches!(error, TlsError::Protocol(_)), "{error:?}");
+    }
+}
