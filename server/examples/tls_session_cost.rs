@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let before = resident_bytes()?;
     let start = Instant::now();
-    let data: Vec<_> = sessions.iter().map(|session| session.data()).collect();
+    let data: Vec<_> = sessions.iter().map(|session| session.data(true)).collect();
     report("a data connection", start, resident_bytes()? - before);
     drop(data);
     Ok(())

@@ -163,6 +163,4 @@ fn a_server_does_not_start_without_the_tls_that_it_was_told_of() {
     let (code, error) = place.failed(&["--port", "0", "--tls-certificate", "cert.pem", "--tls-key", "other/key.pem"]);
     let mismatch = "error: the private key in `other/key.pem` does not belong to the first certificate in `cert.pem`";
     assert!(code == 3 && error.contains(mismatch), "{error}");
-    let (code, error) = place.failed(&[&["--listen", "ftps://127.0.0.1:0"], &flags[2..]].concat());
-    assert!(code == 3 && error.contains("ftps://127.0.0.1:0 is configured with TLS"), "{error}");
 }

@@ -10,7 +10,7 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 
 use muxftp_proto::Dialect;
-use muxftp_server::config::Listen;
+use muxftp_server::config::{Listen, TlsMode};
 use muxftp_server::{Config, PortRange, Running};
 use tempfile::TempDir;
 

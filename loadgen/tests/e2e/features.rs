@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use muxftp_proto::Dialect;
-use muxftp_server::config::Listen;
+use muxftp_server::config::{Listen, TlsMode};
 use muxftp_server::{Config, PortRange, Running};
 
 use crate::liar::{Liar, Lie};

@@ -38,7 +38,7 @@ impl SessionTls {
     /// For one data connection, and for no other. Its hand-shake is [`rustls::HandshakeKind::Resumed`] exactly if it
     /// resumes the control connection's session, directly or by way of other data connections that did.
     ///
-    /// `renews`: a new ticket is given for the one that was used. Not to a peer that uploads: it has no reason to read, and
+    /// `renews`: new tickets are given for the one that was used. Not to a peer that uploads: it has no reason to read, and
     /// its system resets a connection that is closed with something unread, which may take the last bytes with it.
     pub fn data(&self, renews: bool) -> Arc<ServerConfig> {
         let witness = Arc::new(Witness::new(Arc::clone(&self.certified.key)));
@@ -47,7 +47,7 @@ impl SessionTls {
         config.cert_resolver = Arc::new(SingleCertAndKey::from(certified));
         config.ticketer = Arc::new(DataTickets::new(Arc::clone(&self.tickets), witness));
         config.session_storage = Arc::new(DataId(Arc::clone(&self.id)));
-        config.send_tls13_tickets = usize::from(renews);
+        config.send_tls13_tickets = if renews { DATA_TICKETS } else { 0 };
         Arc::new(config)
     }
 }
@@ -55,3 +55,6 @@ impl SessionTls {
 /// For clients that use each ticket once: so many uploads before the first download or listing, which gives another. Most
 /// clients keep one and use it again.
 const CONTROL_TICKETS: usize = 32;
+
+/// One for the one that was used, and one for an upload.
+const DATA_TICKETS: usize = 2;

@@ -113,14 +113,20 @@ fn shake_as(
         while client.wants_write() {
             client.write_tls(&mut bytes).unwrap();
         }
-        server.read_tls(&mut &bytes[..]).unwrap();
-        server.process_new_packets()?;
+        let mut rest = &bytes[..];
+        while !rest.is_empty() {
+            server.read_tls(&mut rest).unwrap();
+            server.process_new_packets()?;
+        }
         bytes.clear();
         while server.wants_write() {
             server.write_tls(&mut bytes).unwrap();
         }
-        client.read_tls(&mut &bytes[..]).unwrap();
-        client.process_new_packets()?;
+        let mut rest = &bytes[..];
+        while !rest.is_empty() {
+            client.read_tls(&mut rest).unwrap();
+            client.process_new_packets()?;
+        }
     }
     assert!(!client.is_handshaking() && !server.is_handshaking());
     Ok((client, server))

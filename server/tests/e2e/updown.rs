@@ -303,6 +303,25 @@ fn a_client_that_is_late_is_told_and_its_ready_belongs_to_nothing() {
     assert_eq!(client.download("a"), b"abc");
 }
 
+/// How many names come, and the line behind them, when others are served for a while before they are read.
+fn listed_without_reading_for(wait: Duration, server: &TestServer) -> (usize, String) {
+    let mut client = Client::connect(server.address);
+    client.say("LIST\n");
+    let mut other = Client::connect(server.address);
+    let start = Instant::now();
+    while start.elapsed() < wait {
+        assert_eq!(other.ask("LIST nope"), "ERROR FileNotFound");
+    }
+    let mut lines = 0;
+    loop {
+        let line = client.reply();
+        if line.starts_with("ERROR") || line == "DONE" {
+            return (lines, line);
+        }
+        lines += 1;
+    }
+}
+
 #[test]
 fn a_listing_that_nobody_reads_is_given_up_and_says_so() {
     let stall = Duration::from_millis(100);
@@ -310,25 +329,15 @@ fn a_listing_that_nobody_reads_is_given_up_and_says_so() {
     for i in 0..40_000 {
         server.put_file(&format!("{i:05}-{}", "x".repeat(200)), b"");
     }
-    let mut client = Client::connect(server.address);
-    client.say("LIST\n");
-    // Others are served while it is stuck, and for long enough that the server has noticed.
-    let mut other = Client::connect(server.address);
-    let start = Instant::now();
-    while start.elapsed() < 5 * stall {
-        assert_eq!(other.ask("LIST nope"), "ERROR FileNotFound");
-    }
-    let mut lines = 0;
-    let last = loop {
-        let line = client.reply();
-        if line.starts_with("ERROR") || line == "DONE" {
-            break line;
-        }
-        lines += 1;
-    };
-    assert_eq!(last, "ERROR DataConnectionStalled", "after {lines} lines");
-    assert!(lines < 40_000);
-    assert_eq!(client.ask("QUIT"), "OK");
+    // A busy machine may need longer to notice.
+    let patience = (0..7).map(|doublings| 5 * stall * (1 << doublings));
+    let noticed = patience.into_iter().any(|wait| {
+        let (lines, last) = listed_without_reading_for(wait, &server);
+        assert!(matches!(last.as_str(), "DONE" | "ERROR DataConnectionStalled"), "{last} after {lines} lines");
+        assert_eq!(lines == 40_000, last == "DONE");
+        last != "DONE"
+    });
+    assert!(noticed, "it waits for ever");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use muxftp_reactor::tls::{Handshake, TlsLayer};
 use muxftp_reactor::{Again, Reactor, Readiness};
 
 use super::super::{Owner, Shared};
-use super::{Encryption, Session};
+use super::{Encryption, Fate, Session};
 use crate::log;
 
 impl Session {
@@ -115,7 +115,8 @@ impl Session {
 
     /// Writes replies; `true`: all went out, and the session may have gone on because of that.
     pub(super) fn flush(&mut self, rx: &mut Reactor<Owner>) -> bool {
-        if self.encryption == Encryption::Shaking {
+        // What is sealed for a peer that is lost cannot be taken back, and must not be tried for ever.
+        if self.encryption == Encryption::Shaking || self.fate == Fate::Over {
             return false;
         }
         let mut wrote = false;

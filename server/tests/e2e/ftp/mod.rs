@@ -4,6 +4,7 @@ pub mod client;
 mod escape;
 mod limits;
 mod public_address;
+mod reload;
 mod tls;
 mod transfers;
 mod users;

@@ -95,7 +95,7 @@ fn data_connections_are_encrypted_when_they_are_asked_to_be() {
     let mut raw = ftp.open("RETR a").unwrap();
     raw.shutdown(Shutdown::Write).unwrap();
     assert!(!read_all(&mut raw).windows(8).any(|window| window == b"readable"));
-    assert!(ftp.end().unwrap_err().starts_with("522 "));
+    assert!(ftp.end().unwrap_err().starts_with("426 "), "there was no hand-shake");
     ftp.expect("200 ", "PROT C");
     let mut raw = ftp.open("RETR a").unwrap();
     assert_eq!(read_all(&mut raw), b"readable");
@@ -161,6 +161,8 @@ fn an_upload_that_is_cut_at_any_byte_leaves_the_old_file() {
         let mut whole = false;
         // Beyond the data lies the close_notify, the last byte of which makes the upload whole.
         for bytes in (0..).step_by(37) {
+            // An upload takes a ticket and gives none.
+            ftp.fetch("NLST").unwrap();
             let socket = ftp.open("STOR kept").unwrap();
             let sent = tls.upload(Cut { socket, left: bytes }, &content);
             match ftp.end() {
@@ -267,4 +269,16 @@ fn abor_and_stat_are_heard_while_encrypted_bytes_move() {
     assert!(ftp.retr("large").unwrap() == noise(3, 30_000_000));
     ftp.quit();
     wait_until(|| server.names() == ["large"]);
+}
+
+#[test]
+fn a_client_that_vanishes_before_it_has_read_is_no_reason_to_write_for_ever() {
+    let server = server(TlsMode::Required, SessionReuse::Log);
+    let tls = TlsClient::new(&TLS13);
+    for _ in 0..5 {
+        let mut gone = guest(&server, &tls);
+        gone.send(&b"FEAT\r\n".repeat(5000));
+        socket2::SockRef::from(gone.socket()).set_linger(Some(Duration::ZERO)).unwrap();
+    }
+    guest(&server, &tls).quit();
 }
