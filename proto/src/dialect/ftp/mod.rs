@@ -7,6 +7,7 @@ pub(crate) mod address;
 pub(crate) mod answer;
 pub(crate) mod feature;
 pub(crate) mod reply;
+pub(crate) mod request;
 pub(crate) mod telnet;
 pub mod verbs;
 
