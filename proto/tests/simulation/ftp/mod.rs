@@ -38,6 +38,10 @@ pub struct FtpWorld {
 pub struct Chance(ChaCha8Rng);
 
 impl Chance {
+    pub fn new(seed: u64) -> Chance {
+        Chance(ChaCha8Rng::seed_from_u64(seed))
+    }
+
     pub fn of(&mut self, percent: u32) -> bool {
         self.0.random_range(0..100) < percent
     }
@@ -49,7 +53,7 @@ impl Chance {
 
 impl FtpWorld {
     pub fn new(seed: u64, trace: bool) -> FtpWorld {
-        let mut chance = Chance(ChaCha8Rng::seed_from_u64(seed));
+        let mut chance = Chance::new(seed);
         let now = Instant::now();
         let seconds = Duration::from_secs;
         let config = SessionConfig {
