@@ -170,7 +170,8 @@ pub enum ClientEffect {
     /// Send no more bytes of an upload, but leave the data connection open: the server must not take what it has for the
     /// whole. No answer.
     StopMoving,
-    /// Close the data connection at once, or give up the wish for one: the operation is over.
+    /// Close the data connection at once, or give up the wish for one: the operation is over. An upload that is not whole is
+    /// reset (SO_LINGER of 0), or cut without TLS's close_notify: else its end would be that of the file.
     AbandonData,
     /// Close the control connection: the session is over.
     CloseControl,
@@ -234,8 +235,8 @@ pub enum Outcome {
     },
     /// It was given up by [`crate::ClientSession::abort`]. The session goes on in `ftp`, and is over in the others.
     Aborted {
-        /// The number with which the server ended the transfer; 0: it did not come to one. After 2xx an upload may be in
-        /// place: it was whole before the server heard of the abort.
+        /// The number with which the server ended the transfer; 0: it did not come to one. An upload whose bytes had all been
+        /// sent may be in place, after 2xx it is: it was whole before the server heard of the abort.
         code: u16,
     },
     /// It broke at this step; the session is over.
