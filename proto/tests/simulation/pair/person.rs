@@ -65,7 +65,7 @@ impl Person {
             return false;
         }
         if let Some(current) = &mut self.current {
-            if !current.aborted && world.chance.of(1) {
+            if !current.aborted && world.chance.below(250) == 0 {
                 world.saw("abort");
                 current.aborted = true;
                 client.abort(world.now);
@@ -196,6 +196,10 @@ impl Person {
             Outcome::Unsayable => panic!("{operation:?} cannot be said"),
         }
         assert!(aborted || !matches!(outcome, Outcome::Aborted { .. }), "nobody has given it up");
+        if world.trouble == 0 && !aborted {
+            let fair = matches!(outcome, Outcome::Refused { code: 550 | 553 | 554, .. } | Outcome::LogInRefused { .. });
+            assert!(fair || outcome.is_success(), "nothing went wrong, and yet: {outcome:?}");
+        }
         assert!(closed || !matches!(outcome, Outcome::Failed { .. }));
     }
 
