@@ -3,6 +3,8 @@
 //! It must not know a connection. Servers differ: whatever a line does not tell stays open, and a line that is none of
 //! an entry (`total 12`, a server's remark) is `None`, never an error.
 
+use crate::limits::PATH_BYTES_MAX;
+
 use super::time::{Civil, parse_time_val};
 
 /// A name that a server has listed, and what it told of it.
@@ -44,7 +46,7 @@ pub fn parse_facts(line: &[u8]) -> Option<Listed> {
     // A fact may not hold a blank, but some servers write a link's target so.
     let facts_end = if line.first() == Some(&b' ') { 0 } else { line.windows(2).position(|two| two == b"; ")? + 1 };
     let (facts, name) = (&line[..facts_end], &line[facts_end + 1..]);
-    if name.is_empty() || name.contains(&0) {
+    if !is_name(name) {
         return None;
     }
     let mut listed = Listed { name: name.to_vec(), kind: ListedKind::Other, ..NOTHING_KNOWN };
@@ -71,8 +73,11 @@ pub fn parse_long(line: &[u8], now: i64) -> Option<Listed> {
     if line.len() > LONG_LINE_BYTES_MAX {
         return None;
     }
-    let listed = parse_unix(line, now).or_else(|| parse_dos(line))?;
-    if listed.name.is_empty() || listed.name.contains(&0) { None } else { Some(listed) }
+    parse_unix(line, now).or_else(|| parse_dos(line)).filter(|listed| is_name(&listed.name))
+}
+
+fn is_name(name: &[u8]) -> bool {
+    (1..=PATH_BYTES_MAX).contains(&name.len()) && !name.contains(&0)
 }
 
 fn kind_of_type(value: &[u8]) -> (ListedKind, Option<Vec<u8>>) {
@@ -324,7 +329,7 @@ const NOTHING_KNOWN: Listed =
     Listed { name: Vec::new(), kind: ListedKind::Other, size: None, modified: None, mode: None, target: None };
 
 /// A name, a link's target, and what stands before them.
-const LONG_LINE_BYTES_MAX: usize = 2 * crate::limits::PATH_BYTES_MAX + 256;
+const LONG_LINE_BYTES_MAX: usize = 2 * PATH_BYTES_MAX + 256;
 
 /// Where a date may begin at the latest: permissions, links, owner, group and size, with some words more.
 const DATE_WORDS_MAX: usize = 10;
