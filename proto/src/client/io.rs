@@ -193,7 +193,8 @@ pub enum ClientEvent {
     DataConnected,
     /// Bytes have moved.
     Progress,
-    /// All bytes have moved: the end of the download was read, or all of the upload was written and the side closed.
+    /// All bytes have moved: the end of the download was read, or all of the upload was written, its end (with TLS:
+    /// close_notify) too.
     Moved {
         /// How many.
         bytes: u64,

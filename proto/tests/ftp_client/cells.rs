@@ -1,5 +1,9 @@
 //! Each way to go on at each step of a transfer has its one outcome.
 
+use std::time::Instant;
+
+use muxftp_proto::client::io::{ClientStep, Failure, Outcome};
+
 use crate::player::{Pieces, Player};
 
 /// What comes, up to the step, then what comes next, then the outcome.
@@ -134,4 +138,48 @@ fn aborts_end_whatever_the_server_says() {
             }
         }
     }
+}
+
+#[test]
+fn what_is_said_in_clear_does_not_count_under_tls() {
+    let inputs: [&[&[u8]]; 4] =
+        [&[b"234 go\r\n230 in\r\n"], &[b"234 go\r\n2"], &[b"234 go\r\n", b"2"], &[b"234 go\r\n", b"230 in\r\n"]];
+    for pieces in inputs {
+        let mut player = Player::new("explicit", Pieces::Lines);
+        player.give("do log in");
+        player.give("S: 220 ready");
+        for piece in pieces {
+            player.session().handle_input(piece, Instant::now());
+        }
+        let failure = Failure::UnexpectedReply(b"(words before TLS)".to_vec());
+        let outcome = Outcome::Failed { step: ClientStep::Negotiate, failure };
+        assert_eq!(player.session().poll_outcome(), Some(outcome), "{pieces:?}");
+        assert!(player.session().is_closed());
+    }
+}
+
+#[test]
+fn a_reply_without_end_is_cut_off() {
+    let mut player = Player::new("in", Pieces::Lines);
+    player.give("do noop");
+    player.give("S: 200-a");
+    let lines = b"and so on\r\n".repeat(1000);
+    let pieces = (0..1000).take_while(|_| {
+        player.session().handle_input(&lines, Instant::now());
+        !player.session().is_closed()
+    });
+    assert!(pieces.count() < 10);
+    let outcome = player.session().poll_outcome();
+    assert!(matches!(outcome, Some(Outcome::Failed { failure: Failure::UnexpectedReply(_), .. })), "{outcome:?}");
+}
+
+#[test]
+fn passwords_are_not_in_the_dialogue() {
+    let mut player = Player::new("account, without features", Pieces::Lines);
+    for line in ["do log in", "S: 220 ready", "S: 331 Password", "S: 332 Account", "S: 230 in"] {
+        player.give(line);
+    }
+    let said = "S: 220 ready\nC: USER alice\nS: 331 Password\nC: PASS ****\nS: 332 Account\nC: ACCT ****\nS: 230 in\n";
+    assert_eq!(player.session().dialogue(), said.as_bytes());
+    assert!(!format!("{:?}", player.session()).contains("115, 101, 99"), "the bytes of the password");
 }

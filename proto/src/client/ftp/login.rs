@@ -7,9 +7,10 @@ use crate::client::talk::Talk;
 use crate::dialect::ftp::answer::Answer;
 use crate::dialect::ftp::feature::{Feature, Features};
 use crate::dialect::ftp::request;
+use crate::dialect::ftp::telnet::TelnetFilter;
 use crate::dialect::ftp::verbs::Verb;
 
-use super::{FAREWELL, FtpClient, Phase, say};
+use super::{BEFORE_TLS, FAREWELL, FtpClient, Phase, say};
 
 /// What is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,8 +95,7 @@ impl FtpClient {
             }
             // Whether it is granted or was so before: names are UTF-8.
             Stage::Utf8 => self.finish(talk, Outcome::Complete),
-            Stage::Tls => self.fail(talk, Failure::UnexpectedReply(answer.text())),
-            Stage::Greeting | Stage::Auth | Stage::Prot | Stage::User | Stage::Pass | Stage::Acct => {
+            Stage::Greeting | Stage::Auth | Stage::Tls | Stage::Prot | Stage::User | Stage::Pass | Stage::Acct => {
                 self.refuse_log_in(talk, stage, answer);
             }
         }
@@ -103,6 +103,8 @@ impl FtpClient {
 
     /// The hand-shake is done.
     pub(super) fn secured(&mut self, talk: &mut Talk, now: Instant) {
+        // Half a Telnet command may have come in clear.
+        self.telnet = TelnetFilter::default();
         match self.settings.security {
             Security::Implicit => self.wait_for(Stage::Greeting, now),
             Security::None | Security::Explicit { .. } => self.request(talk, request::PBSZ, Stage::Pbsz, now),
@@ -118,9 +120,8 @@ impl FtpClient {
 
     fn start_tls(&mut self, talk: &mut Talk, now: Instant) {
         self.wait_for(Stage::Tls, now);
-        // What is there already was said by anyone on the way: it must not count as the server's word under TLS.
         if talk.input.waiting() > 0 {
-            return self.fail(talk, Failure::UnexpectedReply(b"(words before TLS)".to_vec()));
+            return self.fail(talk, Failure::UnexpectedReply(BEFORE_TLS.to_vec()));
         }
         talk.effect(ClientEffect::StartTls);
     }

@@ -193,6 +193,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::dialect::ftp::reply::{FtpReply, print_reply};
+    use crate::vocab::cause::Cause;
+    use crate::vocab::path::VPath;
+    use crate::vocab::reply::Reply;
 
     fn answer(text: &str) -> Answer {
         Answer { code: 200, lines: vec![text.as_bytes().to_vec()] }
@@ -298,6 +302,54 @@ mod tests {
         assert_eq!(chosen_name(&answer("FILE: a b")), Some(&b"a b"[..]));
         assert_eq!(chosen_name(&answer("Opening FILE: a")), None);
         assert_eq!(modified(&answer("20000229000000.5")), Some(951_782_400));
+    }
+
+    /// What our server says, read as one reply.
+    fn heard(print: impl FnOnce(&mut Vec<u8>)) -> Answer {
+        let mut said = Vec::new();
+        print(&mut said);
+        let mut reader = AnswerReader::default();
+        let lines = said.split_inclusive(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r\n").unwrap());
+        let mut answers = lines.filter_map(|line| reader.take(line).unwrap());
+        let answer = answers.next().expect("a whole reply");
+        assert_eq!(answers.next(), None, "more than one reply");
+        answer
+    }
+
+    #[test]
+    fn what_our_server_says_is_read() {
+        let say = |reply: FtpReply<'_>| heard(|out| reply.print(out));
+        let plain = |reply: Reply| heard(|out| print_reply(&reply, out));
+        let address: SocketAddrV4 = "192.0.2.1:20001".parse().unwrap();
+        let path = VPath::parse(b"a \"b\"/c").unwrap();
+        let refusal = |cause, upload| plain(Reply::Refused { cause, upload });
+
+        assert_eq!(passive_address(&say(FtpReply::Passive(address))), Some(address));
+        assert_eq!(extended_passive_port(&say(FtpReply::ExtendedPassive(20001))), Some(20001));
+        for reply in [FtpReply::Directory(&path), FtpReply::Made(&path)] {
+            assert_eq!(quoted_path(&say(reply)), Some(b"/a \"b\"/c".to_vec()));
+        }
+        assert_eq!(size(&say(FtpReply::Value("5000000000"))), Some(5_000_000_000));
+        assert_eq!(modified(&say(FtpReply::Value("20000229000000"))), Some(951_782_400));
+        assert_eq!(promised_bytes(&plain(Reply::Opening { port: 0, size: Some(123) })), Some(123));
+        assert_eq!(promised_bytes(&plain(Reply::Opening { port: 0, size: None })), None);
+        assert_eq!(chosen_name(&plain(Reply::OpeningNew { name: b"a b".to_vec() })), Some(&b"a b"[..]));
+        let lines = FtpReply::Lines { code: 211, first: "Features", lines: b" SIZE\r\n MLST x\r\n", last: "End" };
+        assert_eq!(say(lines).lines, [&b"Features"[..], b" SIZE", b" MLST x", b"End"]);
+
+        assert!(say(FtpReply::NeedPassword { guest: true }).is_intermediate());
+        assert!(say(FtpReply::NeedTarget).is_intermediate() && say(FtpReply::Restart(5)).is_intermediate());
+        for reply in [FtpReply::Welcome, FtpReply::LoggedIn, FtpReply::Done("x"), FtpReply::FileDone("x")] {
+            assert!(say(reply).is_complete(), "{reply:?}");
+        }
+        assert!(plain(Reply::Complete).is_complete() && plain(Reply::Goodbye).is_complete());
+        for cause in Cause::ALL {
+            for upload in [false, true] {
+                let answer = refusal(cause, upload);
+                assert!(matches!(answer.class(), 4 | 5), "{cause:?}");
+                assert_eq!(answer.text(), cause.words().as_bytes());
+            }
+        }
     }
 
     proptest! {
