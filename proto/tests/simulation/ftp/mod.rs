@@ -55,18 +55,10 @@ impl FtpWorld {
     pub fn new(seed: u64, trace: bool) -> FtpWorld {
         let mut chance = Chance::new(seed);
         let now = Instant::now();
-        let seconds = Duration::from_secs;
-        let config = SessionConfig {
-            permissions: Permissions::NONE,
-            data_connect_timeout: seconds(10),
-            stall_timeout: seconds(60),
-            idle_timeout: seconds(300),
-            login_timeout: seconds(60),
-        };
         let address: SocketAddr = "192.0.2.1:21".parse().expect("an address");
         let ends = Ends { local: address, peer: "192.0.2.9:4000".parse().expect("an address"), public: None };
         FtpWorld {
-            session: ServerSession::new(Dialect::Ftp, config, ends, now),
+            session: ServerSession::new(Dialect::Ftp, config(), ends, now),
             shell: Shell::new(&mut chance),
             client: Client::new(&mut chance),
             chance,
@@ -243,6 +235,18 @@ impl FtpWorld {
         if self.trace {
             println!("{}", what());
         }
+    }
+}
+
+/// Of a server's session; who may do what is told at the log-in.
+pub fn config() -> SessionConfig {
+    let seconds = Duration::from_secs;
+    SessionConfig {
+        permissions: Permissions::NONE,
+        data_connect_timeout: seconds(10),
+        stall_timeout: seconds(60),
+        idle_timeout: seconds(300),
+        login_timeout: seconds(60),
     }
 }
 

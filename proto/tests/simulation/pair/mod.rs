@@ -14,11 +14,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use muxftp_proto::client::io::{ClientTimeouts, DataMode, Extended, FtpSettings, Security};
-use muxftp_proto::server::io::{Ends, SessionConfig};
-use muxftp_proto::{ClientSession, Dialect, Permissions, ServerSession};
+use muxftp_proto::server::io::Ends;
+use muxftp_proto::{ClientSession, Dialect, ServerSession};
 
 use crate::env::Stats;
-use crate::ftp::Chance;
+use crate::ftp::{Chance, config};
 use driver::Driver;
 use person::Person;
 use shell::Shell;
@@ -351,21 +351,13 @@ fn sessions(world: &mut Common) -> (ClientSession, ServerSession) {
     if chance.of(10) {
         settings.security = Security::Explicit { required: chance.of(20) };
     }
-    let seconds = Duration::from_secs;
-    let config = SessionConfig {
-        permissions: Permissions::NONE,
-        data_connect_timeout: seconds(10),
-        stall_timeout: seconds(60),
-        idle_timeout: seconds(300),
-        login_timeout: seconds(60),
-    };
     let ends = Ends {
         local: SocketAddr::new(world.server_address, 21),
         peer: SocketAddr::new(world.client_address, 4000),
         public: None,
     };
     let client = ClientSession::ftp(Arc::new(settings), world.server_address, ClientTimeouts::default());
-    (client, ServerSession::new(Dialect::Ftp, config, ends, world.now))
+    (client, ServerSession::new(Dialect::Ftp, config(), ends, world.now))
 }
 
 /// A world that needs more than this waits for something that never comes.
