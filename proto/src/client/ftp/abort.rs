@@ -10,7 +10,6 @@ use crate::client::io::{ClientEffect, Failure, Outcome};
 use crate::client::talk::{Talk, Wait};
 use crate::dialect::ftp::answer::Answer;
 use crate::dialect::ftp::request;
-use crate::dialect::ftp::telnet::{DM, IAC, IP};
 use crate::dialect::ftp::verbs::Verb;
 
 use super::transfer::{Data, Stage, Transfer, Way};
@@ -29,10 +28,9 @@ pub(super) struct Abort {
 }
 
 impl Abort {
-    /// Says it as RFC 959 4.1 has it, but for the urgent pointer, which TLS has no place for: servers that look at the control
-    /// connection during a transfer do so without.
+    /// Without the Telnet commands of RFC 959 4.1: servers that look at the control connection during a transfer look for
+    /// the word, and not all of them know it with other bytes before it (pure-ftpd); TLS has no urgent data at all.
     pub(super) fn begin(talk: &mut Talk, holds_data: bool, now: Instant) -> Abort {
-        talk.outbox.buffer().extend_from_slice(&[IAC, IP, IAC, DM]);
         say(talk, &request::line(Verb::Abor, b""));
         Abort { since: now, holds_data, ended: None, more: 0 }
     }

@@ -54,10 +54,8 @@ impl TelnetFilter {
 }
 
 const SE: u8 = 240;
-/// Data mark: the end of a Synch.
-pub(crate) const DM: u8 = 242;
-/// Interrupt process.
-pub(crate) const IP: u8 = 244;
+const DM: u8 = 242;
+const IP: u8 = 244;
 const WILL: u8 = 251;
 const DONT: u8 = 254;
 /// Begins a Telnet command.
