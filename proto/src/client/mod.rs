@@ -4,8 +4,8 @@
 //! [`ClientSession::poll_effect`] until `None`, write [`ClientSession::outbox`], take [`ClientSession::poll_outcome`], arm
 //! a timer for [`ClientSession::next_timeout`].
 //!
-//! Two machines stand behind it: [`line`] for the dialects in which one line asks and one reply names a port, [`ftp`] for
-//! the one with a log-in and a data connection that is agreed on before. What both need is in [`talk`].
+//! Two machines stand behind it: `line` for the dialects in which one line asks and one reply names a port, `ftp` for
+//! the one with a log-in and a data connection that is agreed on before. What both need is in `talk`.
 //!
 //! # Invariants
 //! - Each submitted operation has exactly one [`Outcome`].
@@ -58,9 +58,10 @@ macro_rules! machine {
 }
 
 impl ClientSession {
-    /// A session over a control connection that has just been made, in a dialect without a log-in; in `ftp` that of the
-    /// guest, see [`ClientSession::ftp`].
+    /// A session over a control connection that has just been made, in a dialect without a log-in. (In `ftp`, which has
+    /// [`ClientSession::ftp`], nothing could be said.)
     pub fn new(dialect: Dialect, timeouts: ClientTimeouts) -> ClientSession {
+        debug_assert!(dialect.is_of_clients());
         ClientSession { talk: Talk::new(timeouts), machine: Machine::Line(LineClient::new(dialect)) }
     }
 

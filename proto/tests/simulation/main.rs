@@ -10,6 +10,8 @@
 //! - nothing leaks: when all is over, no port, connection, file, temporary upload or timer is left;
 //! - late answers to transfers that have ended change nothing.
 //!
+//! There is a world for each dialect, and `ftp-pair` for both ends of `ftp`.
+//!
 //! `SIM_SEED=simple:17 cargo test -p muxftp-proto --test simulation -- --nocapture` shows one seed step by step;
 //! `SIM_SEEDS=100000` in its place tries that many.
 #![allow(clippy::unwrap_used, reason = "clippy.toml allows it in test functions, but not in their helpers")]
