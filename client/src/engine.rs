@@ -243,12 +243,12 @@ impl Engine {
     fn conclude(&self, finished: Finished<Content>, what: &str) -> Result<Done, Trouble> {
         let broken = |reason| Trouble::Broken { what: what.to_owned(), reason };
         match finished.result {
-            OperationResult::Ended(Outcome::Complete, _) => {
+            OperationResult::Ended(Outcome::Complete | Outcome::Told(_), _) => {
                 let took = finished.timeline.started.zip(finished.timeline.completed);
                 let took = took.map_or(Duration::ZERO, |(from, to)| to - from);
                 Ok(Done { content: finished.body, bytes: finished.bytes, took })
             }
-            OperationResult::Ended(Outcome::Refused { code, text }, _) => {
+            OperationResult::Ended(Outcome::Refused { code, text } | Outcome::LogInRefused { code, text, .. }, _) => {
                 Err(Trouble::Refused { what: what.to_owned(), code, text })
             }
             OperationResult::Ended(Outcome::Unsayable, _) => Err(Trouble::Usage(format!(
@@ -262,6 +262,11 @@ impl Engine {
                 }
                 Err(broken(reason))
             }
+            OperationResult::Ended(Outcome::DataFailed { step }, error) => {
+                let reason = self.explain(step, &Failure::DataConnect);
+                Err(broken(error.map_or(reason.clone(), |error| format!("{reason} ({})", words(&error)))))
+            }
+            OperationResult::Ended(Outcome::Aborted { .. }, _) => Err(broken("given up".to_owned())),
             OperationResult::ConnectFailed(error) => Err(broken(words(&error))),
             OperationResult::BodyFailed(error) => Err(finished.body.blame(error)),
         }
@@ -278,6 +283,8 @@ impl Engine {
             }
             (Failure::TimedOut, _) => format!("no reply from the server in {} s", reply.as_secs()),
             (Failure::ControlLost, _) => "the server has closed the connection".to_owned(),
+            (Failure::Tls, _) => "TLS could not be had".to_owned(),
+            (Failure::Farewell(text), _) => format!("the server has ended the session: {}", Escaped(text)),
             (Failure::DataLost | Failure::DataConnect, _) => "the data connection broke".to_owned(),
             (Failure::UnexpectedReply(line), _) => format!(
                 "`{}` makes no sense here: does the server speak {}?",

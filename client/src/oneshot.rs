@@ -7,7 +7,7 @@ use std::io::IsTerminal;
 use std::path::Path;
 
 use muxftp_proto::Escaped;
-use muxftp_proto::client::io::Operation;
+use muxftp_proto::client::io::{ListingForm, Operation, PutMode};
 
 use crate::args::{Connection, Get, Ls, Put};
 use crate::content::{Content, Download, Listing, Upload};
@@ -76,7 +76,7 @@ pub(crate) fn put(args: &Put, connection: Connection) -> Result<(), Trouble> {
 
 /// Prints the names in a directory of the server.
 pub(crate) fn list(engine: &mut Engine, path: &[u8]) -> Result<(), Trouble> {
-    let operation = Operation::List { path: (!path.is_empty()).then(|| path.to_vec()) };
+    let operation = Operation::List { path: (!path.is_empty()).then(|| path.to_vec()), form: ListingForm::Names };
     let what = format!("ls {}", Escaped(if path.is_empty() { b"/" } else { path }));
     let done = engine.run(&operation, Content::Listing(Listing::print()), &what, Watch::default())?;
     match done.content {
@@ -102,7 +102,7 @@ pub(crate) fn download(
     let what = format!("get {}", Escaped(path));
     let bar = Progress::new(&Escaped(name).to_string(), None, with_bar && place.is_none_or(|place| place != "-"));
     let watch = Watch { progress: Some(&mut |bytes, expected| bar.set(bytes, expected)), limit: None };
-    let operation = Operation::Get { name: path.to_vec() };
+    let operation = Operation::Get { name: path.to_vec(), offset: 0 };
     let done = engine.run(&operation, Content::Download(download), &what, watch)?;
     if let Content::Download(download) = done.content {
         download.finish()?;
@@ -116,7 +116,7 @@ pub(crate) fn upload(engine: &mut Engine, upload: Upload, name: &[u8], with_bar:
     let what = format!("put {}", Escaped(name));
     let bar = Progress::new(&from, Some(size), with_bar);
     let watch = Watch { progress: Some(&mut |bytes, expected| bar.set(bytes, expected)), limit: None };
-    let operation = Operation::Put { name: name.to_vec(), size: Some(size) };
+    let operation = Operation::Put { name: name.to_vec(), size: Some(size), mode: PutMode::Replace };
     let done = engine.run(&operation, Content::Upload(upload), &what, watch)?;
     Ok(format!("{from} -> {}: {}", Escaped(name), result_line(done.bytes, done.took)))
 }

@@ -23,6 +23,7 @@ mod vocab;
 mod wire;
 
 pub use client::ClientSession;
+pub use dialect::ftp::feature::{Feature, Features};
 pub use dialect::ftp::verbs;
 pub use dialect::{DataPortPolicy, Dialect, Request, UnknownDialect, Unsayable};
 pub use server::ServerSession;
@@ -31,5 +32,6 @@ pub use vocab::command::Command;
 pub use vocab::path::{PathError, VPath};
 pub use vocab::permission::{Permission, Permissions, UnknownPermission};
 pub use vocab::reply::{Answer, Reply};
+pub use vocab::secret::Secret;
 pub use vocab::text::Escaped;
 pub use wire::outbox::Outbox;

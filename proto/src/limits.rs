@@ -25,5 +25,11 @@ pub const BAD_COMMANDS_MAX: u32 = 50;
 /// Log-ins that may fail in one session before it is closed: a person mistypes twice, a program that guesses does not stop.
 pub const FAILED_LOGINS_MAX: u32 = 3;
 
+/// One reply of a server that a client keeps, in bytes: the longest are greetings with a page of rules, and HELP.
+pub const ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+/// Lines of one reply that a client keeps: each costs more than its bytes.
+pub const ANSWER_LINES_MAX: usize = 2_000;
+
 const _: () = assert!(LINE_BYTES_MAX > PATH_BYTES_MAX && PATH_BYTES_MAX > NAME_BYTES_MAX);
 const _: () = assert!(INPUT_BYTES_MAX >= 2 * LINE_BYTES_MAX);

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use muxftp_proto::client::io::{ClientEffect, ClientEvent, ClientStep, ClientTimeouts, Failure, Operation, Outcome};
+use muxftp_proto::client::io::{
+    ClientEffect, ClientEvent, ClientStep, ClientTimeouts, Failure, ListingForm, Operation, Outcome, PutMode,
+};
 use muxftp_proto::{ClientSession, Dialect};
 
 /// What can come to a session.
@@ -95,9 +97,9 @@ fn each_way_to_go_on_at_each_step_has_its_one_outcome() {
     ];
     let name = || b"file".to_vec();
     for operation in [
-        Operation::Get { name: name() },
-        Operation::Put { name: name(), size: Some(3) },
-        Operation::List { path: None },
+        Operation::Get { name: name(), offset: 0 },
+        Operation::Put { name: name(), size: Some(3), mode: PutMode::Replace },
+        Operation::List { path: None, form: ListingForm::Names },
     ] {
         for (steps, inputs, outcome) in table {
             let (session, outcomes) = play(&operation, &[&path[..*steps], inputs].concat());
@@ -124,7 +126,7 @@ fn a_farewell_is_granted_however_it_comes() {
 #[test]
 fn replies_that_name_no_port_are_no_replies() {
     for line in ["200 OK 0\r\n", "200 OK 70000\r\n", "200 OK\r\n", "200 OK 20001x\r\n", "200 20001\r\n", "\r\n"] {
-        let (session, outcomes) = play(&Operation::List { path: None }, &[Line(line)]);
+        let (session, outcomes) = play(&Operation::List { path: None, form: ListingForm::Names }, &[Line(line)]);
         assert!(matches!(outcomes[..], [Outcome::Failed { failure: Failure::UnexpectedReply(_), .. }]), "{line:?}");
         assert!(session.is_closed());
     }
@@ -132,7 +134,7 @@ fn replies_that_name_no_port_are_no_replies() {
 
 #[test]
 fn a_name_that_cannot_be_said_costs_nothing() {
-    let (mut session, outcomes) = play(&Operation::Get { name: b"two\nlines".to_vec() }, &[]);
+    let (mut session, outcomes) = play(&Operation::Get { name: b"two\nlines".to_vec(), offset: 0 }, &[]);
     assert!(outcomes.is_empty());
     assert_eq!(session.poll_outcome(), Some(Outcome::Unsayable));
     assert!(session.is_ready() && session.outbox().is_empty());
@@ -149,11 +151,11 @@ fn a_server_that_speaks_unasked_ends_the_session() {
 /// A session that has asked for a file and whose bytes are on their way.
 fn moving(now: Instant) -> ClientSession {
     let mut session = ClientSession::new(Dialect::Simple, ClientTimeouts::default());
-    session.submit(&Operation::Get { name: b"file".to_vec() }, now);
+    session.submit(&Operation::Get { name: b"file".to_vec(), offset: 0 }, now);
     session.handle_input(b"200 OK 20001\r\n", now);
-    assert_eq!(session.poll_effect(), Some(ClientEffect::ConnectData { port: 20001, expected: None }));
+    assert_eq!(session.poll_effect(), Some(ClientEffect::ConnectData { port: 20001, address: None, protected: false }));
     session.handle_event(ClientEvent::DataConnected, now);
-    assert_eq!(session.poll_effect(), Some(ClientEffect::StartMoving));
+    assert_eq!(session.poll_effect(), Some(ClientEffect::StartMoving { expected: None }));
     session
 }
 
@@ -194,12 +196,13 @@ fn a_server_that_talks_on_is_cut_off() {
 
 #[test]
 fn a_download_of_updown_says_ready_and_has_its_size() {
-    let get = Operation::Get { name: b"file".to_vec() };
+    let get = Operation::Get { name: b"file".to_vec(), offset: 0 };
     let path = |bytes| [Line("OK 3 5002\n"), Data(DataConnected), Data(ClientEvent::Moved { bytes }), Line("DONE\n")];
     let (mut session, outcomes) = play_in(Dialect::Updown, &get, &path(3));
     assert_eq!(outcomes, [Outcome::Complete]);
     assert_eq!(session.outbox().pending(), b"DOWNLOAD file\nREADY\n");
-    assert_eq!(session.poll_effect(), Some(ClientEffect::ConnectData { port: 5002, expected: Some(3) }));
+    let connect = ClientEffect::ConnectData { port: 5002, address: None, protected: false };
+    assert_eq!(effects(&mut session), [connect, ClientEffect::StartMoving { expected: Some(3) }]);
     for bytes in [2, 4] {
         let (_, outcomes) = play_in(Dialect::Updown, &get, &path(bytes));
         assert_eq!(outcomes, [failed(ClientStep::Transfer, Failure::DataLost)], "{bytes} bytes");
@@ -208,7 +211,7 @@ fn a_download_of_updown_says_ready_and_has_its_size() {
 
 #[test]
 fn names_of_updown_come_on_the_control_connection() {
-    let list = Operation::List { path: None };
+    let list = Operation::List { path: None, form: ListingForm::Names };
     for end in ["DONE\n", "ERROR DiskError\n"] {
         let lines = ["OK\n", "OK 5002\n", "a b\n", "./DONE\n", end].map(Line);
         let (mut session, outcomes) = play_in(Dialect::Updown, &list, &lines);
@@ -236,7 +239,7 @@ fn what_comes_behind_the_end_is_not_kept_and_wants_nothing() {
     let flood = vec![b'x'; 100_000];
     // In one piece with the line that ends the session, and in others.
     let mut session = ClientSession::new(Dialect::Simple, ClientTimeouts::default());
-    session.submit(&Operation::List { path: None }, now);
+    session.submit(&Operation::List { path: None, form: ListingForm::Names }, now);
     session.handle_input(&[b"nonsense\n".as_slice(), &flood].concat(), now);
     for _ in 0..3 {
         session.handle_input(&flood, now);

@@ -344,15 +344,20 @@ impl<T: Copy, B: Body> Connection<T, B> {
         self.flush(rx);
         while let Some(effect) = self.session.poll_effect() {
             match effect {
-                ClientEffect::ConnectData { port, expected } => self.connect_data(rx, port, expected, now),
+                ClientEffect::ConnectData { port, .. } => self.connect_data(rx, port, now),
                 ClientEffect::TakeNames { lines } => self.take_names(rx, &lines, now),
-                ClientEffect::StartMoving => {
+                ClientEffect::StartMoving { expected } => {
                     if let Some(running) = &mut self.running {
+                        running.expected = expected;
                         running.moving = true;
                     }
                 }
                 ClientEffect::AbandonData => self.drop_data(rx),
                 ClientEffect::CloseControl => self.drop_control(rx),
+                // Only of `ftp`, which this driver does not speak yet.
+                ClientEffect::StartTls | ClientEffect::ListenData { .. } | ClientEffect::StopMoving => {
+                    debug_assert!(false, "{effect:?} in a dialect without it");
+                }
             }
         }
         if let Some(outcome) = self.session.poll_outcome() {
@@ -368,10 +373,9 @@ impl<T: Copy, B: Body> Connection<T, B> {
         }
     }
 
-    fn connect_data(&mut self, rx: &mut Reactor<T>, port: u16, expected: Option<u64>, now: Instant) {
+    fn connect_data(&mut self, rx: &mut Reactor<T>, port: u16, now: Instant) {
         if let Some(running) = &mut self.running {
             running.timeline.negotiated = Some(now);
-            running.expected = expected;
         }
         let target = SocketAddr::new(self.endpoint.server.ip(), port);
         let Endpoint { source, bandwidth, .. } = self.endpoint;
@@ -427,6 +431,6 @@ impl<T: Copy, B: Body> Connection<T, B> {
 fn direction(operation: &Operation) -> Direction {
     match operation {
         Operation::Put { .. } => Direction::Upload,
-        Operation::Get { .. } | Operation::List { .. } | Operation::Quit => Direction::Download,
+        _ => Direction::Download,
     }
 }

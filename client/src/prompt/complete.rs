@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use muxftp_proto::client::io::Operation;
+use muxftp_proto::client::io::{ListingForm, Operation};
 use rustyline::completion::{Completer, FilenameCompleter, Pair, Quote, escape, unescape};
 use rustyline::{Context, Helper, Highlighter, Hinter, Validator};
 
@@ -57,7 +57,7 @@ impl Names {
 
     fn list(&self, directory: &str) -> Vec<String> {
         let path = directory.trim_end_matches('/');
-        let operation = Operation::List { path: (!path.is_empty()).then(|| path.into()) };
+        let operation = Operation::List { path: (!path.is_empty()).then(|| path.into()), form: ListingForm::Names };
         let watch = Watch { limit: Some(PATIENCE), ..Watch::default() };
         let listing = Content::Listing(Listing::collect());
         match self.engine.borrow_mut().run(&operation, listing, "complete", watch).map(|done| done.content) {

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use muxftp_client::driver::{Connection, Endpoint, Finished, OperationResult, Owners};
-use muxftp_proto::client::io::{Operation, Outcome};
+use muxftp_proto::client::io::{ListingForm, Operation, Outcome, PutMode};
 use muxftp_reactor::{Key, Reactor};
 
 use super::Owner;
@@ -193,7 +193,7 @@ impl Shared {
                     true => Payload::Listing(self.known.check(path)),
                     false => Payload::Discard,
                 };
-                (Operation::List { path: path_on_server }, body)
+                (Operation::List { path: path_on_server, form: ListingForm::Names }, body)
             }
         }
     }
@@ -203,11 +203,11 @@ impl Shared {
             Some(content) => Payload::Verify(Verify::new(&self.contents, content)),
             None => Payload::Discard,
         };
-        (Operation::Get { name: self.full_name(name) }, body)
+        (Operation::Get { name: self.full_name(name), offset: 0 }, body)
     }
 
     fn put(&self, name: &str, content: Content) -> (Operation, Payload) {
-        let operation = Operation::Put { name: self.full_name(name), size: Some(content.size) };
+        let operation = Operation::Put { name: self.full_name(name), size: Some(content.size), mode: PutMode::Replace };
         (operation, Payload::Generate(Rc::clone(&self.contents), content))
     }
 }

@@ -61,14 +61,16 @@ pub(super) fn last_phase(timeline: &Timeline) -> Phase {
 /// Whether an operation went as expected; `dialogue` is its control dialogue.
 pub(super) fn judge(finished: &mut Finished<Payload>, expect: &Expect, dialogue: &[u8]) -> SampleResult {
     let fault = match (&finished.result, expect) {
-        (OperationResult::Ended(Outcome::Complete, _), Expect::Ok) => return verified(finished, dialogue),
+        (OperationResult::Ended(Outcome::Complete | Outcome::Told(_), _), Expect::Ok) => {
+            return verified(finished, dialogue);
+        }
         // A dialect without numbers has one kind of refusal.
         (OperationResult::Ended(Outcome::Refused { code, .. }, _), Expect::Refusal(wanted))
             if code == wanted || *code == 0 =>
         {
             return SampleResult::Good { contents_verified: false, listing_verified: false };
         }
-        (OperationResult::Ended(Outcome::Complete, _), Expect::Refusal(wanted)) => Fault {
+        (OperationResult::Ended(Outcome::Complete | Outcome::Told(_), _), Expect::Refusal(wanted)) => Fault {
             kind: FailureKind::UnexpectedSuccess,
             code: None,
             text: format!("completed, though {wanted} was expected"),
@@ -94,7 +96,7 @@ impl Fault {
         match result {
             OperationResult::ConnectFailed(error) => Fault::of_connect(error),
             OperationResult::BodyFailed(error) => Fault::new(FailureKind::Local, error.to_string()),
-            OperationResult::Ended(Outcome::Refused { code, text }, _) => {
+            OperationResult::Ended(Outcome::Refused { code, text } | Outcome::LogInRefused { code, text, .. }, _) => {
                 Fault { kind: FailureKind::Refused, code: Some(*code), text: Escaped(text).to_string() }
             }
             OperationResult::Ended(Outcome::Failed { step, failure }, error) => {
@@ -104,7 +106,15 @@ impl Fault {
             OperationResult::Ended(Outcome::Unsayable, _) => {
                 Fault::new(FailureKind::Local, "the name cannot be said in this dialect")
             }
-            OperationResult::Ended(Outcome::Complete, _) => Fault::new(FailureKind::UnexpectedSuccess, "completed"),
+            OperationResult::Ended(Outcome::DataFailed { step }, error) => {
+                let system = error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
+                let failure = if *step == ClientStep::DataConnect { Failure::DataConnect } else { Failure::DataLost };
+                Fault::of_failure(*step, &failure, &system)
+            }
+            OperationResult::Ended(Outcome::Aborted { .. }, _) => Fault::new(FailureKind::Local, "given up"),
+            OperationResult::Ended(Outcome::Complete | Outcome::Told(_), _) => {
+                Fault::new(FailureKind::UnexpectedSuccess, "completed")
+            }
         }
     }
 
@@ -123,6 +133,8 @@ impl Fault {
             Failure::ControlLost => {
                 Fault::new(FailureKind::Closed, format!("the control connection was closed{system}"))
             }
+            Failure::Tls => Fault::new(FailureKind::Connect, format!("no TLS{system}")),
+            Failure::Farewell(text) => Fault::new(FailureKind::Closed, Escaped(text).to_string()),
             Failure::DataConnect => Fault::new(FailureKind::Connect, format!("no data connection{system}")),
             Failure::DataLost => Fault::new(FailureKind::Closed, format!("the data connection broke{system}")),
             Failure::UnexpectedReply(line) => Fault::new(FailureKind::UnexpectedReply, Escaped(line).to_string()),

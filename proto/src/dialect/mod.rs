@@ -79,10 +79,10 @@ impl Dialect {
     /// All dialects.
     pub const ALL: [Dialect; 3] = [Dialect::Simple, Dialect::Updown, Dialect::Ftp];
 
-    /// Those that [`crate::ClientSession`] speaks.
+    /// Those that [`crate::ClientSession::new`] speaks; for `ftp` there is [`crate::ClientSession::ftp`].
     pub const OF_CLIENTS: [Dialect; 2] = [Dialect::Simple, Dialect::Updown];
 
-    /// Whether [`crate::ClientSession`] speaks it.
+    /// Whether [`crate::ClientSession::new`] speaks it.
     pub fn is_of_clients(self) -> bool {
         Dialect::OF_CLIENTS.contains(&self)
     }

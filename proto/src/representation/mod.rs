@@ -5,4 +5,5 @@
 pub mod ascii;
 pub mod entry;
 pub mod glob;
+pub mod listed;
 pub mod time;

@@ -3,7 +3,6 @@
 //! Everything that is answered later carries the number of the operation it belongs to; an answer that comes after its
 //! operation has ended is dropped by the session. Bytes of files never pass here.
 
-use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -11,6 +10,7 @@ use crate::representation::entry::{Entry, FactSet};
 use crate::vocab::cause::Cause;
 use crate::vocab::path::VPath;
 use crate::vocab::permission::Permissions;
+pub use crate::vocab::secret::Secret;
 
 /// The number of a transfer, a data connection or a task within its session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -386,16 +386,6 @@ impl HashAlgorithm {
             HashAlgorithm::Sha512 => "SHA-512",
             HashAlgorithm::Crc32 => "CRC32",
         }
-    }
-}
-
-/// A password: not shown in logs.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(pub Vec<u8>);
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("(secret)")
     }
 }
 

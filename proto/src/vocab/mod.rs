@@ -5,4 +5,5 @@ pub mod command;
 pub mod path;
 pub mod permission;
 pub mod reply;
+pub mod secret;
 pub mod text;

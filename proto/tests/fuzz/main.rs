@@ -1,4 +1,4 @@
-//! Bytes that no peer in his right mind would send: each parser, and whole server sessions, fed with mutated inputs.
+//! Bytes that no peer in his right mind would send: each parser, and whole sessions of both ends, fed with mutated inputs.
 //!
 //! A target begins with its regressions (inputs that once failed), goes on with its corpus (`corpus/TARGET/`, for sessions
 //! also what the clients of the transcripts say), and then mutates what it has. The same seed gives the same inputs, so
@@ -13,6 +13,7 @@
 
 mod campaign;
 mod case;
+mod client;
 mod corpus;
 mod mutate;
 mod parsers;
@@ -64,6 +65,21 @@ fn time() {
 #[test]
 fn facts() {
     campaign("facts", parsers::facts);
+}
+
+#[test]
+fn listed_facts() {
+    campaign("listed_facts", parsers::listed_facts);
+}
+
+#[test]
+fn listed_long() {
+    campaign("listed_long", parsers::listed_long);
+}
+
+#[test]
+fn client_ftp() {
+    campaign("client_ftp", client::play);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use muxftp_proto::representation::ascii::{FromWire, ToWire};
 use muxftp_proto::representation::entry::{Entry, EntryKind, FactSet, Relation, print_facts, print_long};
 use muxftp_proto::representation::glob;
+use muxftp_proto::representation::listed::{Listed, ListedKind, parse_facts, parse_long};
 use muxftp_proto::representation::time::{Civil, parse_time_val, print_time_val};
 use muxftp_proto::verbs::{Verb, parse_line};
 use muxftp_proto::{Answer, Cause, Command, Dialect, PathError, Permissions, Reply, Request, VPath, limits};
@@ -300,4 +301,50 @@ pub fn facts(case: &Case) {
     }
     print_long(&entry, chance.random_range(0..4_000_000_000), &mut long);
     assert!(long.ends_with(b"\r\n") && !long[..long.len() - 2].iter().any(u8::is_ascii_control));
+}
+
+/// The name is the end of the line, and what is understood is understood again when our server says it.
+pub fn listed_facts(case: &Case) {
+    for line in case.bytes.split(|&byte| byte == b'\n') {
+        let Some(listed) = parse_facts(line) else { continue };
+        assert!(line.ends_with(&listed.name), "{listed:?}");
+        said_again(&listed, |entry| {
+            let mut said = Vec::new();
+            print_facts(entry, FactSet::default(), Permissions::ALL, Relation::Child, &mut said);
+            parse_facts(&said)
+        });
+    }
+}
+
+/// The same for lines of LIST; a time without a year is none of the future.
+pub fn listed_long(case: &Case) {
+    let now = case.chance().random_range(-1_000_000_000..10_000_000_000);
+    for line in case.bytes.split(|&byte| byte == b'\n') {
+        let Some(listed) = parse_long(line, now) else { continue };
+        let end = listed.target.as_ref().map_or(listed.name.len(), |target| listed.name.len() + 4 + target.len());
+        assert!(line[line.len() - end..].starts_with(&listed.name), "{listed:?}");
+        said_again(&listed, |entry| {
+            let mut said = Vec::new();
+            print_long(entry, now, &mut said);
+            parse_long(said.strip_suffix(b"\r\n").expect("a line"), now)
+        });
+    }
+}
+
+fn said_again(listed: &Listed, read: impl Fn(&Entry<'_>) -> Option<Listed>) {
+    assert!(!listed.name.is_empty() && !listed.name.contains(&0), "{listed:?}");
+    assert!(listed.size.is_none() || listed.kind == ListedKind::File, "{listed:?}");
+    let kind = match listed.kind {
+        ListedKind::File => EntryKind::File,
+        ListedKind::Directory | ListedKind::Current | ListedKind::Parent => EntryKind::Directory,
+        // What a link's name is cannot be told from its target when both have an arrow.
+        ListedKind::Link => return,
+        ListedKind::Other => EntryKind::Other,
+    };
+    // `ls` writes no year of three digits so that it could be told from a day.
+    let (size, modified) = (listed.size.unwrap_or_default(), listed.modified.unwrap_or_default().max(0));
+    let entry = Entry { name: &listed.name, kind, size, modified, mode: 0o640, links: 1, unique: (1, 2) };
+    let again = read(&entry).unwrap_or_else(|| panic!("{listed:?} is not read again"));
+    assert_eq!((again.name.as_slice(), again.mode), (entry.name, Some(0o640)));
+    assert_eq!(again.size, (kind == EntryKind::File).then_some(size));
 }

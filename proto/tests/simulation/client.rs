@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use muxftp_proto::client::io::{ClientEffect, ClientEvent, ClientTimeouts, Failure, Operation, Outcome};
+use muxftp_proto::client::io::{
+    ClientEffect, ClientEvent, ClientTimeouts, Failure, ListingForm, Operation, Outcome, PutMode,
+};
 use muxftp_proto::{ClientSession, Dialect};
 
 use crate::env::Env;
@@ -172,7 +174,7 @@ impl ClientSide {
                 ClientEffect::TakeNames { lines } => {
                     self.current.as_mut().expect("names come for an operation").bytes.extend(lines);
                 }
-                ClientEffect::StartMoving => {
+                ClientEffect::StartMoving { .. } => {
                     let data = self.data.expect("bytes move on a connection");
                     env.soon(wires.link, Happening::ClientMoves(data));
                 }
@@ -187,6 +189,9 @@ impl ClientSide {
                     assert!(!self.closed, "a session is over once");
                     self.closed = true;
                     wires.end_to_server(env);
+                }
+                ClientEffect::StartTls | ClientEffect::ListenData { .. } | ClientEffect::StopMoving => {
+                    unreachable!("only in `ftp`")
                 }
             }
         }
@@ -235,7 +240,7 @@ impl ClientSide {
         };
         match &outcome {
             Outcome::Complete => match &operation {
-                Operation::Get { name } => {
+                Operation::Get { name, .. } => {
                     let had = env.disk.had_since(before.versions, name, &bytes);
                     assert!(had, "a download of what was not there at the time");
                     env.saw("get complete");
@@ -249,6 +254,7 @@ impl ClientSide {
                     env.saw("list complete");
                 }
                 Operation::Quit => env.saw("quit complete"),
+                operation => unreachable!("{operation:?} is not of these dialects"),
             },
             Outcome::Refused { text, .. } => {
                 assert!(committed == 0, "a refused upload was committed");
@@ -263,7 +269,7 @@ impl ClientSide {
                 );
                 env.saw(format!("failed {failure:?}"));
             }
-            Outcome::Unsayable => panic!("{operation:?} cannot be said"),
+            outcome => panic!("{operation:?} has the outcome {outcome:?}"),
         }
         self.stalled = false;
         if !self.closed {
@@ -275,7 +281,7 @@ impl ClientSide {
     fn wish(&self, env: &mut Env) -> Current {
         let name = NAMES[env.below(NAMES.len())].as_bytes().to_vec();
         let (operation, bytes) = match env.below(10) {
-            0..4 => (Operation::Get { name }, Vec::new()),
+            0..4 => (Operation::Get { name, offset: 0 }, Vec::new()),
             4..8 => {
                 // The first bytes are in no other upload, so that each can be told from all others.
                 let mut bytes = format!("{}.{}:", self.person, self.left).into_bytes();
@@ -283,12 +289,12 @@ impl ClientSide {
                 let declared = self.dialect == Dialect::Updown || env.chance(60);
                 let size = declared.then_some(bytes.len() as u64);
                 env.disk.attempts.push((name.clone(), bytes.clone(), size.is_some()));
-                (Operation::Put { name, size }, bytes)
+                (Operation::Put { name, size, mode: PutMode::Replace }, bytes)
             }
-            _ => (Operation::List { path: None }, Vec::new()),
+            _ => (Operation::List { path: None, form: ListingForm::Names }, Vec::new()),
         };
         let versions = match &operation {
-            Operation::Get { name } => env.disk.versions(name),
+            Operation::Get { name, .. } => env.disk.versions(name),
             _ => 0,
         };
         Current { operation, bytes, sent: 0, before: Before { versions, names: env.disk.names() } }

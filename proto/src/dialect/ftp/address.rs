@@ -57,6 +57,12 @@ pub(crate) fn parse_eprt(argument: &[u8]) -> Result<SocketAddr, EprtError> {
     Ok(SocketAddr::new(address, port))
 }
 
+/// Prints `|1|132.235.1.2|6275|`.
+pub(crate) fn print_eprt(address: SocketAddr, out: &mut Vec<u8>) {
+    let family = if address.is_ipv4() { 1 } else { 2 };
+    out.extend_from_slice(format!("|{family}|{}|{}|", address.ip(), address.port()).as_bytes());
+}
+
 /// Reads nothing, `1`, `2` or `ALL`.
 pub(crate) fn parse_epsv(argument: &[u8]) -> Result<EpsvArgument, EprtError> {
     match argument.trim_ascii() {
@@ -147,6 +153,15 @@ mod tests {
             let mut out = Vec::new();
             print_pasv(address, &mut out);
             prop_assert_eq!(parse_port(&out), Some(address));
+        }
+
+        #[test]
+        fn what_eprt_prints_is_read(v4: bool, address: [u8; 16], port in 1u16..) {
+            let [a, b, c, d, ..] = address;
+            let address = if v4 { IpAddr::from([a, b, c, d]) } else { IpAddr::from(address) };
+            let mut out = Vec::new();
+            print_eprt(SocketAddr::new(address, port), &mut out);
+            prop_assert_eq!(parse_eprt(&out), Ok(SocketAddr::new(address, port)));
         }
 
         #[test]

@@ -58,7 +58,8 @@ const DM: u8 = 242;
 const IP: u8 = 244;
 const WILL: u8 = 251;
 const DONT: u8 = 254;
-const IAC: u8 = 255;
+/// Begins a Telnet command.
+pub(crate) const IAC: u8 = 255;
 
 #[cfg(test)]
 mod tests {

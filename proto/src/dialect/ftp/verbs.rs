@@ -176,6 +176,11 @@ impl VerbRow {
         self
     }
 
+    /// The row of a verb.
+    pub(crate) fn of_verb(verb: Verb) -> &'static VerbRow {
+        VERBS.iter().find(|row| row.verb == verb).expect("a test finds a row for each verb")
+    }
+
     /// The verb that is written so, without regard to case.
     pub fn of_word(word: &[u8]) -> Option<&'static VerbRow> {
         VERBS.iter().find(|row| row.is_written(word))

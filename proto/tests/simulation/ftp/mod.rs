@@ -40,6 +40,10 @@ pub struct FtpWorld {
 pub struct Chance(ChaCha8Rng);
 
 impl Chance {
+    pub fn new(seed: u64) -> Chance {
+        Chance(ChaCha8Rng::seed_from_u64(seed))
+    }
+
     pub fn of(&mut self, percent: u32) -> bool {
         self.0.random_range(0..100) < percent
     }
@@ -51,23 +55,15 @@ impl Chance {
 
 impl FtpWorld {
     pub fn new(seed: u64, trace: bool) -> FtpWorld {
-        let mut chance = Chance(ChaCha8Rng::seed_from_u64(seed));
+        let mut chance = Chance::new(seed);
         let now = Instant::now();
-        let seconds = Duration::from_secs;
-        let config = SessionConfig {
-            permissions: Permissions::NONE,
-            data_connect_timeout: seconds(10),
-            stall_timeout: seconds(60),
-            idle_timeout: seconds(300),
-            login_timeout: seconds(60),
-            tls: [TlsMode::Off, TlsMode::Optional, TlsMode::Required, TlsMode::Implicit][chance.below(4)],
-        };
+        let tls = [TlsMode::Off, TlsMode::Optional, TlsMode::Required, TlsMode::Implicit][chance.below(4)];
         let address: SocketAddr = "192.0.2.1:21".parse().expect("an address");
         let ends = Ends { local: address, peer: "192.0.2.9:4000".parse().expect("an address"), public: None };
         FtpWorld {
-            session: ServerSession::new(Dialect::Ftp, config, ends, now),
-            shell: Shell::new(config.tls, &mut chance),
-            client: Client::new(config.tls, &mut chance),
+            session: ServerSession::new(Dialect::Ftp, SessionConfig { tls, ..config() }, ends, now),
+            shell: Shell::new(tls, &mut chance),
+            client: Client::new(tls, &mut chance),
             securing: false,
             chance,
             now,
@@ -258,6 +254,19 @@ impl FtpWorld {
         if self.trace {
             println!("{}", what());
         }
+    }
+}
+
+/// Of a server's session; who may do what is told at the log-in.
+pub fn config() -> SessionConfig {
+    let seconds = Duration::from_secs;
+    SessionConfig {
+        permissions: Permissions::NONE,
+        data_connect_timeout: seconds(10),
+        stall_timeout: seconds(60),
+        idle_timeout: seconds(300),
+        login_timeout: seconds(60),
+        tls: TlsMode::Off,
     }
 }
 
