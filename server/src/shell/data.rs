@@ -30,16 +30,18 @@ pub(super) struct DataPlane {
     content: Content,
     bytes: u64,
     limit: Option<u64>,
-    encryption: Encryption,
+    stage: Stage,
 }
 
-/// How far the encryption of the connection is.
-enum Encryption {
-    /// There is none, or bytes move through it.
-    Settled,
-    /// Before them comes the hand-shake.
+/// What the connection is for at present.
+enum Stage {
+    /// Nothing may move yet: whether it is to be encrypted is not known.
+    Waiting,
+    /// The hand-shake of TLS.
     Shaking(SessionReuse),
-    /// They have moved; the last of them and the end are being written.
+    /// Bytes move, through TLS if there is some.
+    Moving,
+    /// They have moved; with TLS, the last of them and the end are being written.
     Ending,
 }
 
@@ -51,7 +53,7 @@ impl DataPlane {
             content: Content::None,
             bytes: 0,
             limit: None,
-            encryption: Encryption::Settled,
+            stage: Stage::Waiting,
         }
     }
 
@@ -108,7 +110,9 @@ impl DataPlane {
         self.limit = limit;
         if let (Some((tls, reuse)), Some(stream)) = (tls, self.link.stream()) {
             stream.secure(TlsLayer::server(tls).map_err(|_| Cause::TlsFailed)?);
-            self.encryption = Encryption::Shaking(reuse);
+            self.stage = Stage::Shaking(reuse);
+        } else {
+            self.stage = Stage::Moving;
         }
         if ascii
             && matches!(self.content, Content::Upload(_))
@@ -129,13 +133,16 @@ impl DataPlane {
         session: Key,
         now: Instant,
     ) -> Next {
+        if matches!(self.stage, Stage::Waiting) {
+            return Next::Wait;
+        }
         if let Some(next) = self.shake() {
             return self.wait_for(next, None, rx, session);
         }
         let Some(stream) = self.link.stream() else { return Next::Wait };
         let before = self.bytes;
         let (next, pause) = match rate {
-            _ if matches!(self.encryption, Encryption::Ending) => (Next::Moved, None),
+            _ if matches!(self.stage, Stage::Ending) => (Next::Moved, None),
             None => (self.content.run(stream, self.limit, usize::MAX, &mut self.bytes, buffer), None),
             Some(rate) => match rate.available(now) {
                 Err(pause) => (Next::Wait, Some(now + pause)),
@@ -152,7 +159,7 @@ impl DataPlane {
 
     /// Goes on with the hand-shake; `None`: there is none, or it is done.
     fn shake(&mut self) -> Option<Next> {
-        let Encryption::Shaking(reuse) = self.encryption else { return None };
+        let Stage::Shaking(reuse) = self.stage else { return None };
         let stream = self.link.stream()?;
         match stream.handshake() {
             Ok(Handshake::Done) => {
@@ -164,7 +171,7 @@ impl DataPlane {
                     SessionReuse::Log if kind != Some(HandshakeKind::Resumed) => log::not_resumed(stream.socket()),
                     SessionReuse::Off | SessionReuse::Log | SessionReuse::Require => {}
                 }
-                self.encryption = Encryption::Settled;
+                self.stage = Stage::Moving;
                 None
             }
             Ok(Handshake::BlockedOnRead | Handshake::BlockedOnWrite) => Some(Next::Wait),
@@ -183,7 +190,7 @@ impl DataPlane {
         if stream.tls().is_none() {
             return Next::Moved;
         }
-        self.encryption = Encryption::Ending;
+        self.stage = Stage::Ending;
         stream.close();
         match stream.flush() {
             Ok(true) => {

@@ -212,4 +212,9 @@ impl Certificate {
     pub fn settings(&self) -> TlsSettings {
         TlsSettings::new(self.directory.path().join("cert.pem"), self.directory.path().join("key.pem"))
     }
+
+    /// For clients that are programs.
+    pub fn path(&self) -> std::path::PathBuf {
+        self.directory.path().join("cert.pem")
+    }
 }

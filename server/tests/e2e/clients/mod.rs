@@ -7,6 +7,7 @@ mod curl;
 mod lftp;
 mod old;
 mod python;
+mod tls;
 mod trees;
 
 use std::path::Path;

@@ -9,7 +9,7 @@ use muxftp_server::config::{SessionReuse, TlsMode, TlsSettings};
 use rustls::SupportedProtocolVersion;
 use rustls::version::{TLS12, TLS13};
 
-use super::client::Ftp;
+use super::client::{Ftp, Way};
 use super::server_with;
 use crate::pipe::{CERTIFICATE, TlsClient};
 use crate::support::{TestServer, noise, read_all, wait_until};
@@ -91,11 +91,13 @@ fn data_connections_are_encrypted_when_they_are_asked_to_be() {
     server.put_file("a", b"readable");
     let tls = TlsClient::new(&TLS13);
     let mut ftp = guest(&server, &tls);
-    // What goes over the wire is not the file.
-    let mut raw = ftp.open("RETR a").unwrap();
-    raw.shutdown(Shutdown::Write).unwrap();
-    assert!(!read_all(&mut raw).windows(8).any(|window| window == b"readable"));
-    assert!(ftp.end().unwrap_err().starts_with("426 "), "there was no hand-shake");
+    // What goes over the wire is not the file, whoever makes the connection.
+    for way in [Way::Epsv, Way::Pasv, Way::Port, Way::Eprt] {
+        let mut raw = ftp.open_by(way, "RETR a").unwrap();
+        raw.shutdown(Shutdown::Write).unwrap();
+        assert!(!read_all(&mut raw).windows(8).any(|window| window == b"readable"), "{way:?}");
+        assert!(ftp.end().unwrap_err().starts_with("426 "), "{way:?}: there was no hand-shake");
+    }
     ftp.expect("200 ", "PROT C");
     let mut raw = ftp.open("RETR a").unwrap();
     assert_eq!(read_all(&mut raw), b"readable");
