@@ -118,6 +118,11 @@ impl Sealed {
         Ok(true)
     }
 
+    /// Gives up what is not written.
+    pub(super) fn clear(&mut self) {
+        (self.written, self.end) = (0, 0);
+    }
+
     /// Gives a big empty buffer back.
     pub(super) fn trim(&mut self) {
         if self.is_empty() && self.bytes.len() > KEPT_BYTES {

@@ -18,8 +18,13 @@ impl TlsLayer {
     pub(super) fn shake_hands(&mut self, io: &impl Transport) -> Result<Handshake, TlsError> {
         loop {
             self.settle()?;
-            if !self.sealed.write(io)? {
-                return Ok(Handshake::BlockedOnWrite);
+            match self.sealed.write(io) {
+                Ok(true) => {}
+                Ok(false) => return Ok(Handshake::BlockedOnWrite),
+                // Behind the hand-shake there are only tickets. A peer that has sent all and closed does not want them,
+                // and what it sent is still to be read.
+                Err(_) if !self.is_handshaking() => self.sealed.clear(),
+                Err(error) => return Err(error.into()),
             }
             if !self.is_handshaking() {
                 return Ok(Handshake::Done);

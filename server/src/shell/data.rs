@@ -109,6 +109,9 @@ impl DataPlane {
     ) -> Result<(), Cause> {
         self.limit = limit;
         if let (Some((tls, reuse)), Some(stream)) = (tls, self.link.stream()) {
+            // The last flight of the hand-shake, a short listing and the end are small, and none waits for an answer to the
+            // one before.
+            stream.socket().set_nodelay(true).map_err(|_| Cause::DataLost)?;
             stream.secure(TlsLayer::server(tls).map_err(|_| Cause::TlsFailed)?);
             self.stage = Stage::Shaking(reuse);
         } else {
@@ -199,6 +202,8 @@ impl DataPlane {
                 Next::Moved
             }
             Ok(false) => Next::Wait,
+            // A peer that has said its own end may be gone: its upload is whole all the same.
+            Err(_) if !self.content.sends() => Next::Moved,
             Err(_) => Next::Failed(Cause::DataLost),
         }
     }

@@ -188,6 +188,9 @@ fn end(connection: &mut ClientConnection, socket: &mut (impl Read + Write)) -> i
     while connection.wants_write() {
         connection.write_tls(socket)?;
     }
+    // What is unread when a connection is closed makes a reset of the close.
+    let mut rest = Vec::new();
+    let _ = socket.read_to_end(&mut rest);
     Ok(())
 }
 

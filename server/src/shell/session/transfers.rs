@@ -13,6 +13,7 @@ use super::super::open::{Opened, Ready};
 use super::super::tasks::Purpose;
 use super::super::{Owner, Shared};
 use super::Session;
+use crate::config::SessionReuse;
 use crate::log;
 use crate::tls::Certificates;
 
@@ -135,7 +136,9 @@ impl Session {
         let reuse = shared.tls.as_ref().map(Certificates::session_reuse);
         let Some(data) = &mut self.data else { return };
         let tls = self.tls.as_ref().filter(|_| protected).zip(reuse);
-        let tls = tls.map(|(tls, reuse)| (tls.data(data.sends()), reuse));
+        let tls = tls.map(|(tls, reuse)| (tls.data(data.sends() || reuse == SessionReuse::Require), reuse));
+        // One that we have made ourselves is watched already, and its bytes may have come with the event that it is there.
+        let is_watched = data.link.key().is_some();
         if let Err(cause) = data.start(rx, self.key, limit, ascii, tls) {
             let event = Event::MoveFailed { op: data.op(), bytes: 0, cause };
             return self.proto.handle_event(event, rx.now());
@@ -145,6 +148,8 @@ impl Session {
             if self.run_data(shared, rx) == Again::Yes {
                 self.queue_data(rx);
             }
+        } else if is_watched {
+            self.queue_data(rx);
         }
     }
 

@@ -163,7 +163,7 @@ fn an_upload_that_is_cut_at_any_byte_leaves_the_old_file() {
         let mut whole = false;
         // Beyond the data lies the close_notify, the last byte of which makes the upload whole.
         for bytes in (0..).step_by(37) {
-            // An upload takes a ticket and gives none.
+            // An upload that is cut takes a ticket and gives none.
             ftp.fetch("NLST").unwrap();
             let socket = ftp.open("STOR kept").unwrap();
             let sent = tls.upload(Cut { socket, left: bytes }, &content);

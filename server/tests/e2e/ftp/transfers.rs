@@ -33,6 +33,22 @@ fn files_come_and_go_by_every_kind_of_data_connection() {
 }
 
 #[test]
+fn bytes_that_come_with_an_active_data_connection_are_not_overlooked() {
+    let server = server();
+    let mut ftp = Ftp::guest(server.address);
+    for round in 0..100 {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        ftp.expect("200 ", address_command(Way::Eprt, listener.local_addr().unwrap()));
+        let sender = std::thread::spawn(move || listener.accept().unwrap().0.write_all(b"at once").unwrap());
+        ftp.expect("150 ", "STOR file");
+        ftp.end().unwrap();
+        sender.join().unwrap();
+        assert_eq!(server.file("file").unwrap(), b"at once", "round {round}");
+        server.put_file("file", b"");
+    }
+}
+
+#[test]
 fn stat_and_noop_are_answered_while_bytes_move() {
     let server = server();
     server.put_file("large", &vec![7; LARGE]);
