@@ -13,7 +13,6 @@ use super::super::open::{Opened, Ready};
 use super::super::tasks::Purpose;
 use super::super::{Owner, Shared};
 use super::Session;
-use crate::config::SessionReuse;
 use crate::log;
 use crate::tls::Certificates;
 
@@ -136,7 +135,7 @@ impl Session {
         let reuse = shared.tls.as_ref().map(Certificates::session_reuse);
         let Some(data) = &mut self.data else { return };
         let tls = self.tls.as_ref().filter(|_| protected).zip(reuse);
-        let tls = tls.map(|(tls, reuse)| (tls.data(data.sends() || reuse == SessionReuse::Require), reuse));
+        let tls = tls.map(|(tls, reuse)| (tls.data(data.sends()), reuse));
         // One that we have made ourselves is watched already, and its bytes may have come with the event that it is there.
         let is_watched = data.link.key().is_some();
         if let Err(cause) = data.start(rx, self.key, limit, ascii, tls) {

@@ -60,8 +60,12 @@ fn curl_brings_and_fetches_files() {
         let server = way.server();
         let there = way.url(&server, "");
         let Some(mut up) = curl(way, here.path()) else { return };
-        // Two in one session, and one of them empty.
-        run(up.args(["-T", "{up,empty}", &there]));
+        run(up.args(["-T", "up", &there]));
+        run(curl(way, here.path()).unwrap().args(["-T", "empty", &there]));
+        // In one session over TLS 1.3, curl 7.88 shows its ticket once only, and an upload gives it no other.
+        if !(way.newest && way.reuse == SessionReuse::Require) {
+            run(curl(way, here.path()).unwrap().args(["-T", "{up,empty}", &there]));
+        }
         assert!(server.file("up").unwrap() == content, "{way:?}");
         assert_eq!(server.file("empty").unwrap(), b"", "{way:?}");
         run(curl(way, here.path()).unwrap().args(["-o", "down", &way.url(&server, "up")]));
