@@ -14,11 +14,11 @@ use crate::content::{Content, Download, Listing, Upload};
 use crate::engine::{Engine, Watch};
 use crate::progress::{Progress, result_line};
 use crate::report;
-use crate::target::{EXAMPLE, ServerName, Target};
+use crate::target::{self, EXAMPLE, ServerName, Target};
 use crate::trouble::Trouble;
 
 /// `muxftp ls`.
-pub(crate) fn ls(args: &Ls, connection: Connection) -> Result<(), Trouble> {
+pub(crate) fn ls(args: &Ls, connection: &Connection) -> Result<(), Trouble> {
     let targets = parse_all(&args.urls)?;
     let mut sessions = Sessions::new(connection);
     let results = targets.iter().map(|target| list(sessions.on(&target.server)?, &target.path));
@@ -28,11 +28,11 @@ pub(crate) fn ls(args: &Ls, connection: Connection) -> Result<(), Trouble> {
 }
 
 /// `muxftp get`.
-pub(crate) fn get(args: &Get, connection: Connection) -> Result<(), Trouble> {
+pub(crate) fn get(args: &Get, connection: &Connection) -> Result<(), Trouble> {
     let targets = parse_all(&args.urls)?;
     let place = args.output.as_deref();
     if let Some(nameless) = targets.iter().position(|target| target.file_name().is_none()) {
-        let url = Escaped(args.urls[nameless].as_bytes());
+        let url = target::shown(&args.urls[nameless]);
         return Err(Trouble::Usage(format!("`{url}` names no file: put one after the server, such as {EXAMPLE}")));
     }
     if let Some(place) = place
@@ -54,7 +54,7 @@ pub(crate) fn get(args: &Get, connection: Connection) -> Result<(), Trouble> {
 }
 
 /// `muxftp put`.
-pub(crate) fn put(args: &Put, connection: Connection) -> Result<(), Trouble> {
+pub(crate) fn put(args: &Put, connection: &Connection) -> Result<(), Trouble> {
     let Some((url, files)) = args.files_and_url.split_last() else {
         return Err(Trouble::Usage("say which files, and where they go".to_owned()));
     };
@@ -129,13 +129,13 @@ struct PlannedUpload {
 }
 
 /// The session of the present URL: kept while the next URL is of the same server.
-struct Sessions {
-    connection: Connection,
+struct Sessions<'a> {
+    connection: &'a Connection,
     engine: Option<Engine>,
 }
 
-impl Sessions {
-    fn new(connection: Connection) -> Sessions {
+impl<'a> Sessions<'a> {
+    fn new(connection: &'a Connection) -> Sessions<'a> {
         Sessions { connection, engine: None }
     }
 
