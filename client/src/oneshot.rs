@@ -6,8 +6,8 @@ use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
 use std::path::Path;
 
-use muxftp_proto::Escaped;
 use muxftp_proto::client::io::{ListingForm, Operation, PutMode};
+use muxftp_proto::{Dialect, Escaped};
 
 use crate::args::{Connection, Get, Ls, Put};
 use crate::content::{Content, Download, Listing, Upload};
@@ -78,7 +78,12 @@ pub(crate) fn put(args: &Put, connection: &Connection) -> Result<(), Trouble> {
 pub(crate) fn list(engine: &mut Engine, path: &[u8]) -> Result<(), Trouble> {
     let operation = Operation::List { path: (!path.is_empty()).then(|| path.to_vec()), form: ListingForm::Names };
     let what = format!("ls {}", Escaped(if path.is_empty() { b"/" } else { path }));
-    let done = engine.run(&operation, Content::Listing(Listing::print()), &what, Watch::default())?;
+    let done = engine.run(
+        &operation,
+        Content::Listing(Listing::print(engine.server().dialect == Dialect::Ftp)),
+        &what,
+        Watch::default(),
+    )?;
     match done.content {
         Content::Listing(listing) => {
             listing.finish().map_err(|error| Trouble::local("write to", "standard output", error))

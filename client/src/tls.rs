@@ -59,7 +59,8 @@ pub fn explain(error: &io::Error) -> Option<String> {
     let error = error.get_ref()?.downcast_ref::<TlsError>()?;
     let TlsError::Certificate(wrong) = error else { return Some(error.to_string()) };
     Some(match wrong {
-        CertificateError::UnknownIssuer => {
+        // The second: somebody else of the same name.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             "its certificate is not signed by anybody this system trusts: --ca FILE, or --insecure for a test"
                 .to_owned()
         }

@@ -9,7 +9,7 @@ use std::process::Output;
 use std::sync::Arc;
 
 use muxftp_server::config::{SessionReuse, TlsMode, TlsVersion};
-use rcgen::date_time_ymd;
+use rcgen::{DnType, date_time_ymd};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
@@ -108,11 +108,15 @@ fn the_prompt_and_the_menu_speak_it() {
 fn a_certificate_that_is_not_to_be_trusted_is_told_in_a_sentence() {
     let here = tempfile::tempdir().unwrap();
     let other = Certificate::of(&["elsewhere.example"], |_| {});
+    let named = Certificate::of(&["127.0.0.1"], |params| {
+        params.distinguished_name.push(DnType::CommonName, "an authority of another name");
+    });
     let old = Certificate::of(&["127.0.0.1"], |params| {
         (params.not_before, params.not_after) = (date_time_ymd(2001, 1, 1), date_time_ymd(2002, 1, 1));
     });
     for (shown, trusted, hint) in [
         (&*CERTIFICATE, other.file(), "not signed by anybody this system trusts: --ca FILE, or --insecure for a test"),
+        (&*CERTIFICATE, named.file(), "not signed by anybody this system trusts"),
         (&other, other.file(), "is of another server"),
         (&old, old.file(), "is out of date"),
     ] {
