@@ -44,8 +44,6 @@ pub(super) struct DataConnection {
     pub(super) key: Key,
     stage: Stage,
     direction: Direction,
-    /// It was made by the server.
-    is_active: bool,
     /// TLS that waits for the connection.
     layer: Option<TlsLayer>,
     pub(super) bytes: u64,
@@ -119,8 +117,7 @@ impl DataConnection {
     fn new<T: Copy>(rx: &Reactor<T>, link: Link, key: Key, plan: Plan) -> DataConnection {
         let Plan { direction, bandwidth, layer } = plan;
         let pace = bandwidth.map(|rate| Pace::new(rate, rx.now()));
-        let is_active = matches!(link, Link::Listening(..));
-        DataConnection { link, key, stage: Stage::Making, direction, is_active, layer, bytes: 0, pace }
+        DataConnection { link, key, stage: Stage::Making, direction, layer, bytes: 0, pace }
     }
 
     /// Whether the TCP connection is there.
@@ -150,17 +147,8 @@ impl DataConnection {
         Ok(true)
     }
 
-    /// Goes on with the hand-shake before bytes may move, which saves a round trip. Not on a connection that the server has
-    /// made: it may not be ready to listen before it has said so, and some do not see what came earlier.
-    pub(super) fn shake_early<T: Copy>(&mut self, rx: &mut Reactor<T>) -> io::Result<()> {
-        if !self.is_active {
-            let _done = self.shake(rx)?;
-        }
-        Ok(())
-    }
-
     /// Goes on with the hand-shake, if one is due; `true`: bytes can move.
-    fn shake<T: Copy>(&mut self, rx: &mut Reactor<T>) -> io::Result<bool> {
+    pub(super) fn shake<T: Copy>(&mut self, rx: &mut Reactor<T>) -> io::Result<bool> {
         let (Stage::Shaking, Link::Stream(stream)) = (self.stage, &mut self.link) else {
             return Ok(self.stage != Stage::Making);
         };

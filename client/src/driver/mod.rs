@@ -301,7 +301,7 @@ impl<T: Copy, B: Body> Connection<T, B> {
                     return Again::No;
                 }
             }
-            if let Some(Err(error)) = self.data.as_mut().map(|data| data.shake_early(rx)) {
+            if let Some(Err(error)) = self.data.as_mut().map(|data| data.shake(rx)) {
                 self.lose_data(error, now);
             }
             return Again::No;

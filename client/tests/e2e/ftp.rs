@@ -29,9 +29,8 @@ fn what_is_put_is_listed_and_got_back() {
         (required(TlsMode::Off), "ftp", &["--active"]),
         (required(TlsMode::Optional), "ftp", &ca),
         (required(TlsMode::Required), "ftp", &[&ca[..], &["--tls", "required"]].concat()),
-        (required(TlsMode::Required), "ftp", &[&ca[..], &["--active"]].concat()),
         (required(TlsMode::Implicit), "ftps", &ca),
-        (required(TlsMode::Implicit), "ftps", &["--insecure", "--active"]),
+        (required(TlsMode::Implicit), "ftps", &["--insecure"]),
     ] {
         put_list_and_get(&server, scheme, options);
     }
@@ -64,6 +63,21 @@ fn put_list_and_get(server: &TestServer, scheme: &str, options: &[&str]) {
     let mut listed: Vec<_> = text(&listed.stdout).lines().map(|line| line.trim_start_matches("dir/")).collect();
     listed.sort();
     assert_eq!(listed, ["a.txt", "big", "gr\u{fc}n", "my notes 2024"]);
+}
+
+#[test]
+fn active_data_connections_are_protected_too() {
+    let server = TestServer::of_ftp(TlsMode::Required, |config| require_resumption(config, TlsVersion::V1_2));
+    let here = tempfile::tempdir().unwrap();
+    let big = vec![b'x'; 1_000_000];
+    fs::write(server.root().join("big"), &big).unwrap();
+    let (root, file, ca) = (server.url(""), server.url("big"), CERTIFICATE.file());
+    for args in [["ls", &root], ["get", &file]] {
+        let output = run(here.path(), &[&args[..], &["--ca", &ca, "--active", "-v"]].concat());
+        let told = text(&output.stderr);
+        assert!(output.status.success() && told.contains("C: PROT P\n") && told.contains("C: EPRT |1|"), "{told}");
+    }
+    assert!(fs::read(here.path().join("big")).unwrap() == big);
 }
 
 fn require_resumption(config: &mut muxftp_server::Config, least: TlsVersion) {
