@@ -1,9 +1,10 @@
 //! The command line as typed.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use muxftp_proto::client::io::ClientTimeouts;
 
 /// A client for muxftpd and other servers of its dialects
@@ -72,7 +73,7 @@ pub(crate) struct Put {
 }
 
 /// How to treat the server.
-#[derive(Debug, Clone, Copy, Default, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Connection {
     /// Give up after so many seconds without a sign of life [default: 10 to connect, 30 for a reply, 60 for data]
     #[arg(long, global = true, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
@@ -80,11 +81,37 @@ pub(crate) struct Connection {
     /// Show what is said on the control connection, on standard error
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
+    /// Who logs in with ftp:// or ftps://, when the URL does not say [default: of ~/.netrc, else anonymous]
+    #[arg(short, long, global = true, value_name = "NAME")]
+    pub(crate) user: Option<String>,
+    /// TLS with ftp:// [default: optional]
+    #[arg(long, global = true, value_name = "WHEN")]
+    pub(crate) tls: Option<TlsChoice>,
+    /// Trust the authorities in this PEM file, and not those of the system
+    #[arg(long, global = true, value_name = "FILE", conflicts_with = "insecure")]
+    pub(crate) ca: Option<PathBuf>,
+    /// Take any certificate: anyone on the way can be the server; for tests
+    #[arg(long, global = true)]
+    pub(crate) insecure: bool,
+    /// The server makes data connections (PORT, EPRT), in place of the client (EPSV, PASV)
+    #[arg(long, global = true)]
+    pub(crate) active: bool,
+}
+
+/// `--tls`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TlsChoice {
+    /// None: all goes in the clear
+    Off,
+    /// If the server offers it, and then with a certificate that is trusted; else in the clear, which is told
+    Optional,
+    /// No log-in without it
+    Required,
 }
 
 impl Connection {
     /// How long to wait.
-    pub(crate) fn timeouts(self) -> ClientTimeouts {
+    pub(crate) fn timeouts(&self) -> ClientTimeouts {
         match self.timeout {
             None => ClientTimeouts::default(),
             Some(seconds) => {
@@ -106,9 +133,22 @@ Examples:
   muxftp get simple://127.0.0.1:2021/notes.txt -o /tmp/n.txt
   muxftp put a.txt 'my notes.txt' simple://127.0.0.1:2021
   tar c . | muxftp put - simple://127.0.0.1:2021/all.tar
+  muxftp get ftp://ann@ftp.example.org/notes.txt --tls required
 
 URLs: DIALECT://HOST[:PORT][/NAME] with the dialects simple (port 2021 when left
-out) and updown (5001); an IPv6 address stands in brackets, and %20 is a blank.
+out), updown (5001), ftp (21) and ftps (990: TLS from the first byte on); an IPv6
+address stands in brackets, and %20 is a blank. With ftp and ftps a user can stand
+before the host: ftp://ann@host; names begin where the log-in leads, or, with two
+slashes, at the server's root: ftp://host//pub/a.
+
+The password of a user is taken from the URL (ftp://ann:secret@host: all users of
+this machine can see it in the list of processes), else from the environment
+variable MUXFTP_PASSWORD, else from ~/.netrc (or the file that NETRC names), else
+it is asked for on the terminal.
+
+With ftp:// TLS is asked for (AUTH TLS) and used when the server offers it. Anyone
+on the way can make it look as if it did not: say --tls required, or ftps://,
+where that matters. A certificate that is not trusted is never taken for no TLS.
 
 A download appears under its name when it is complete, never before; an upload
 that breaks leaves the server's old file as it was.

@@ -8,14 +8,16 @@
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
-use muxftp_client::driver::{Connection, Endpoint, Finished, OperationResult, Owners};
+use muxftp_client::driver::{Connection, Endpoint, Finished, OperationResult, Owners, Speech};
+use muxftp_client::tls;
 use muxftp_proto::Escaped;
-use muxftp_proto::client::io::{ClientStep, ClientTimeouts, Failure, Operation, Outcome};
+use muxftp_proto::client::io::{ClientStep, ClientTimeouts, Failure, Operation, Outcome, Told};
 use muxftp_reactor::{Again, Clock, Handler, Key, Reactor, Readiness};
 use rustix::process::Signal;
 
 use crate::args;
 use crate::content::Content;
+use crate::login::{self, LogIn};
 use crate::target::ServerName;
 use crate::trouble::{Trouble, words};
 
@@ -24,9 +26,12 @@ pub(crate) struct Engine {
     reactor: Reactor<Source>,
     peer: Peer,
     server: ServerName,
+    log_in: LogIn,
     addresses: Vec<SocketAddr>,
     timeouts: ClientTimeouts,
     verbose: bool,
+    /// That the password went in the clear.
+    clear_is_told: bool,
 }
 
 /// An operation that was done.
@@ -61,12 +66,13 @@ struct Peer {
 }
 
 impl Engine {
-    /// Looks the host up; connects later. From now on SIGINT, SIGTERM and SIGHUP end operations, not the program.
+    /// Looks the host up, and may ask for a password; connects later. From now on SIGINT, SIGTERM and SIGHUP end operations, not the program.
     ///
     /// # Errors
-    /// There is no such host, or the system has no descriptors left.
-    pub(crate) fn new(server: &ServerName, connection: args::Connection) -> Result<Engine, Trouble> {
+    /// There is no such host, the options do not fit, or the system has no descriptors left.
+    pub(crate) fn new(server: &ServerName, connection: &args::Connection) -> Result<Engine, Trouble> {
         let cannot = |reason| Trouble::CannotConnect { server: server.to_string(), reason };
+        let log_in = login::prepare(server, connection)?;
         // Before the signals are watched: a slow look-up can be interrupted as any program can.
         let addresses: Vec<SocketAddr> = (server.host.as_str(), server.port)
             .to_socket_addrs()
@@ -78,9 +84,11 @@ impl Engine {
             reactor,
             peer: Peer { connection: None, buffer: vec![0; BUFFER_BYTES].into(), signal: None },
             server: server.clone(),
+            log_in,
             addresses,
             timeouts: connection.timeouts(),
             verbose: connection.verbose,
+            clear_is_told: false,
         })
     }
 
@@ -89,10 +97,10 @@ impl Engine {
         &self.server
     }
 
-    /// Makes the control connection, unless there is one that the server has not closed.
+    /// Makes the control connection and logs in, unless there is one that the server has not closed.
     ///
     /// # Errors
-    /// No address of the server can be connected to; or a signal came.
+    /// No address of the server can be connected to, it does not let us in, or a signal came.
     pub(crate) fn connect(&mut self) -> Result<(), Trouble> {
         self.catch_up()?;
         if self.is_open() {
@@ -101,7 +109,7 @@ impl Engine {
         let mut reason = String::from("it has no address");
         for address in self.addresses.clone() {
             match self.connect_to(address) {
-                Ok(()) => return Ok(()),
+                Ok(()) => return self.log_in(),
                 Err(Trouble::CannotConnect { reason: last, .. }) => reason = last,
                 Err(other) => return Err(other),
             }
@@ -127,6 +135,9 @@ impl Engine {
     ) -> Result<Done, Trouble> {
         let was_open = self.is_open();
         self.connect()?;
+        if moves_data(operation) {
+            self.renew_tickets()?;
+        }
         let finished = self.run_once(operation.clone(), content, &mut watch)?;
         // A server may close an idle session at the very moment of the command; nothing has been done then.
         let was_stale = was_open && matches!(&finished.result, OperationResult::Ended(outcome, _) if is_stale(outcome));
@@ -174,7 +185,7 @@ impl Engine {
         let endpoint = Endpoint {
             server: address,
             source: None,
-            dialect: self.server.dialect,
+            speech: self.log_in.speech.clone(),
             timeouts: self.timeouts,
             bandwidth: None,
         };
@@ -191,6 +202,41 @@ impl Engine {
             }
             self.wait(None)?;
         }
+    }
+
+    /// The first operation of `ftp`.
+    fn log_in(&mut self) -> Result<(), Trouble> {
+        if !matches!(self.log_in.speech, Speech::Ftp { .. }) {
+            return Ok(());
+        }
+        let finished = self.run_once(Operation::LogIn, Content::Nothing, &mut Watch::default())?;
+        if let OperationResult::Ended(Outcome::Failed { failure: Failure::Tls, .. }, Some(error)) = &finished.result {
+            let reason = tls::explain(error).unwrap_or_else(|| format!("no TLS: {}", words(error)));
+            return Err(Trouble::CannotConnect { server: self.server.to_string(), reason });
+        }
+        self.conclude(finished, "log in")?;
+        let is_secured = self.peer.connection.as_ref().is_some_and(Connection::is_secured);
+        if self.log_in.has_secret && !is_secured && !std::mem::replace(&mut self.clear_is_told, true) {
+            eprintln!("muxftp: note: no TLS here: the password went in the clear (--tls required forbids that)");
+        }
+        Ok(())
+    }
+
+    /// A server that demands resumption takes no data connection without a ticket, and some give none with uploads: a new
+    /// log-in gets new ones.
+    fn renew_tickets(&mut self) -> Result<(), Trouble> {
+        if !self.peer.connection.as_ref().is_some_and(Connection::is_out_of_tickets) {
+            return Ok(());
+        }
+        let asked = self.run_once(Operation::WorkingDirectory, Content::Nothing, &mut Watch::default())?;
+        self.quit();
+        self.connect()?;
+        if let OperationResult::Ended(Outcome::Told(Told::Path(name)), _) = asked.result {
+            let back = Operation::ChangeDirectory { name };
+            let finished = self.run_once(back, Content::Nothing, &mut Watch::default())?;
+            self.conclude(finished, "return to the directory")?;
+        }
+        Ok(())
     }
 
     fn run_once(
@@ -258,13 +304,13 @@ impl Engine {
             OperationResult::Ended(Outcome::Failed { step, failure }, error) => {
                 let mut reason = self.explain(step, &failure);
                 if let Some(error) = error {
-                    reason = format!("{reason} ({})", words(&error));
+                    reason = format!("{reason} ({})", told(&error));
                 }
                 Err(broken(reason))
             }
             OperationResult::Ended(Outcome::DataFailed { step }, error) => {
                 let reason = self.explain(step, &Failure::DataConnect);
-                Err(broken(error.map_or(reason.clone(), |error| format!("{reason} ({})", words(&error)))))
+                Err(broken(error.map_or(reason.clone(), |error| format!("{reason} ({})", told(&error)))))
             }
             OperationResult::Ended(Outcome::Aborted { .. }, _) => Err(broken("given up".to_owned())),
             OperationResult::ConnectFailed(error) => Err(broken(words(&error))),
@@ -323,6 +369,16 @@ impl Handler<Source> for Peer {
     fn signal(&mut self, _rx: &mut Reactor<Source>, signal: i32) {
         self.signal = Some(signal);
     }
+}
+
+/// An error's words, of TLS or the system.
+fn told(error: &std::io::Error) -> String {
+    tls::explain(error).unwrap_or_else(|| words(error))
+}
+
+/// Whether it needs a data connection.
+fn moves_data(operation: &Operation) -> bool {
+    matches!(operation, Operation::Get { .. } | Operation::Put { .. } | Operation::List { .. })
 }
 
 /// Whether the session had ended before the command came.

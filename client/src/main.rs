@@ -3,7 +3,10 @@
 
 mod args;
 mod content;
+mod credentials;
 mod engine;
+mod login;
+mod netrc;
 mod oneshot;
 mod progress;
 mod prompt;
@@ -14,7 +17,6 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use muxftp_proto::Escaped;
 
 use args::{Cli, Command};
 use trouble::Trouble;
@@ -34,12 +36,12 @@ fn run(cli: &Cli) -> Result<(), Trouble> {
     match (&cli.command, cli.server.as_deref()) {
         (Some(_), Some(url)) => Err(Trouble::Usage(format!(
             "a command comes before its URL, and `{}` before it is no option",
-            Escaped(url.as_bytes())
+            target::shown(url)
         ))),
-        (Some(Command::Ls(ls)), None) => oneshot::ls(ls, cli.connection),
-        (Some(Command::Get(get)), None) => oneshot::get(get, cli.connection),
-        (Some(Command::Put(put)), None) => oneshot::put(put, cli.connection),
-        (None, url) => prompt::run(url.unwrap_or_default(), cli.connection, cli.menu),
+        (Some(Command::Ls(ls)), None) => oneshot::ls(ls, &cli.connection),
+        (Some(Command::Get(get)), None) => oneshot::get(get, &cli.connection),
+        (Some(Command::Put(put)), None) => oneshot::put(put, &cli.connection),
+        (None, url) => prompt::run(url.unwrap_or_default(), &cli.connection, cli.menu),
     }
 }
 

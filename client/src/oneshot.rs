@@ -6,19 +6,19 @@ use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
 use std::path::Path;
 
-use muxftp_proto::Escaped;
 use muxftp_proto::client::io::{ListingForm, Operation, PutMode};
+use muxftp_proto::{Dialect, Escaped};
 
 use crate::args::{Connection, Get, Ls, Put};
 use crate::content::{Content, Download, Listing, Upload};
 use crate::engine::{Engine, Watch};
 use crate::progress::{Progress, result_line};
 use crate::report;
-use crate::target::{EXAMPLE, ServerName, Target};
+use crate::target::{self, EXAMPLE, ServerName, Target};
 use crate::trouble::Trouble;
 
 /// `muxftp ls`.
-pub(crate) fn ls(args: &Ls, connection: Connection) -> Result<(), Trouble> {
+pub(crate) fn ls(args: &Ls, connection: &Connection) -> Result<(), Trouble> {
     let targets = parse_all(&args.urls)?;
     let mut sessions = Sessions::new(connection);
     let results = targets.iter().map(|target| list(sessions.on(&target.server)?, &target.path));
@@ -28,11 +28,11 @@ pub(crate) fn ls(args: &Ls, connection: Connection) -> Result<(), Trouble> {
 }
 
 /// `muxftp get`.
-pub(crate) fn get(args: &Get, connection: Connection) -> Result<(), Trouble> {
+pub(crate) fn get(args: &Get, connection: &Connection) -> Result<(), Trouble> {
     let targets = parse_all(&args.urls)?;
     let place = args.output.as_deref();
     if let Some(nameless) = targets.iter().position(|target| target.file_name().is_none()) {
-        let url = Escaped(args.urls[nameless].as_bytes());
+        let url = target::shown(&args.urls[nameless]);
         return Err(Trouble::Usage(format!("`{url}` names no file: put one after the server, such as {EXAMPLE}")));
     }
     if let Some(place) = place
@@ -54,7 +54,7 @@ pub(crate) fn get(args: &Get, connection: Connection) -> Result<(), Trouble> {
 }
 
 /// `muxftp put`.
-pub(crate) fn put(args: &Put, connection: Connection) -> Result<(), Trouble> {
+pub(crate) fn put(args: &Put, connection: &Connection) -> Result<(), Trouble> {
     let Some((url, files)) = args.files_and_url.split_last() else {
         return Err(Trouble::Usage("say which files, and where they go".to_owned()));
     };
@@ -78,7 +78,12 @@ pub(crate) fn put(args: &Put, connection: Connection) -> Result<(), Trouble> {
 pub(crate) fn list(engine: &mut Engine, path: &[u8]) -> Result<(), Trouble> {
     let operation = Operation::List { path: (!path.is_empty()).then(|| path.to_vec()), form: ListingForm::Names };
     let what = format!("ls {}", Escaped(if path.is_empty() { b"/" } else { path }));
-    let done = engine.run(&operation, Content::Listing(Listing::print()), &what, Watch::default())?;
+    let done = engine.run(
+        &operation,
+        Content::Listing(Listing::print(engine.server().dialect == Dialect::Ftp)),
+        &what,
+        Watch::default(),
+    )?;
     match done.content {
         Content::Listing(listing) => {
             listing.finish().map_err(|error| Trouble::local("write to", "standard output", error))
@@ -129,13 +134,13 @@ struct PlannedUpload {
 }
 
 /// The session of the present URL: kept while the next URL is of the same server.
-struct Sessions {
-    connection: Connection,
+struct Sessions<'a> {
+    connection: &'a Connection,
     engine: Option<Engine>,
 }
 
-impl Sessions {
-    fn new(connection: Connection) -> Sessions {
+impl<'a> Sessions<'a> {
+    fn new(connection: &'a Connection) -> Sessions<'a> {
         Sessions { connection, engine: None }
     }
 

@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use muxftp_client::driver::Endpoint;
+use muxftp_client::driver::{Endpoint, Speech};
 use muxftp_proto::Dialect;
 use muxftp_proto::client::io::ClientTimeouts;
 use socket2::{Domain, Socket, Type};
@@ -150,7 +150,7 @@ impl Ground {
         let endpoint = |source| Endpoint {
             server: self.address,
             source,
-            dialect: self.dialect,
+            speech: Speech::Line(self.dialect),
             timeouts: ClientTimeouts {
                 connect: clients.connect_timeout,
                 reply: clients.reply_timeout,

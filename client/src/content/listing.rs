@@ -1,6 +1,6 @@
 //! Names that a server lists: printed as they come, or kept for completion.
 //!
-//! Invariant: what goes to a terminal is escaped; what goes anywhere else is as it came.
+//! Invariant: what goes to a terminal is escaped; what goes anywhere else is as it came, but for the lines' ends.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -10,15 +10,31 @@ use muxftp_proto::Escaped;
 #[derive(Debug)]
 pub(crate) enum Listing {
     /// To standard output.
-    Print { pending: Vec<u8>, escaped: bool },
+    Print { pending: Vec<u8>, how: Printing },
     /// Into memory, as far as it is worth it.
     Collect { bytes: Vec<u8> },
 }
 
+/// What is done to lines on their way to standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Printing {
+    /// Nothing.
+    AsTheyCome,
+    /// They end as lines do here: those of `ftp` come with CR LF.
+    LocalEnds,
+    /// That too, and they cannot play with a terminal.
+    Escaped,
+}
+
 impl Listing {
-    /// For standard output.
-    pub(crate) fn print() -> Listing {
-        Listing::Print { pending: Vec::new(), escaped: io::stdout().is_terminal() }
+    /// For standard output; `has_network_ends`: the lines end in CR LF.
+    pub(crate) fn print(has_network_ends: bool) -> Listing {
+        let how = match (io::stdout().is_terminal(), has_network_ends) {
+            (true, _) => Printing::Escaped,
+            (false, true) => Printing::LocalEnds,
+            (false, false) => Printing::AsTheyCome,
+        };
+        Listing::Print { pending: Vec::new(), how }
     }
 
     /// For completion.
@@ -29,10 +45,10 @@ impl Listing {
     /// Takes the next bytes.
     pub(crate) fn receive(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
-            Listing::Print { escaped: false, .. } => io::stdout().write_all(bytes),
-            Listing::Print { pending, escaped: true } => {
+            Listing::Print { how: Printing::AsTheyCome, .. } => io::stdout().write_all(bytes),
+            Listing::Print { pending, how } => {
                 pending.extend_from_slice(bytes);
-                print_lines(pending, &mut io::stdout().lock())
+                print_lines(pending, *how, &mut io::stdout().lock())
             }
             Listing::Collect { bytes: kept } => {
                 let room = COLLECTED_BYTES_MAX.saturating_sub(kept.len());
@@ -47,10 +63,10 @@ impl Listing {
     /// # Errors
     /// Standard output does not take them.
     pub(crate) fn finish(self) -> io::Result<()> {
-        if let Listing::Print { pending, .. } = &self
+        if let Listing::Print { pending, how } = &self
             && !pending.is_empty()
         {
-            println!("{}", Escaped(pending));
+            print_line(pending, *how, &mut io::stdout().lock())?;
         }
         io::stdout().flush()
     }
@@ -66,17 +82,24 @@ impl Listing {
 }
 
 /// Prints and removes the lines that are whole; one that is longer than any name is printed in parts.
-fn print_lines(pending: &mut Vec<u8>, out: &mut impl Write) -> io::Result<()> {
+fn print_lines(pending: &mut Vec<u8>, how: Printing, out: &mut impl Write) -> io::Result<()> {
     let whole = match pending.iter().rposition(|&byte| byte == b'\n') {
         Some(end) => end + 1,
         None if pending.len() > LINE_BYTES_MAX => pending.len(),
         None => return Ok(()),
     };
     for line in lines(&pending[..whole]) {
-        writeln!(out, "{}", Escaped(line))?;
+        print_line(line, how, out)?;
     }
     pending.drain(..whole);
     Ok(())
+}
+
+fn print_line(line: &[u8], how: Printing, out: &mut impl Write) -> io::Result<()> {
+    match how {
+        Printing::Escaped => writeln!(out, "{}", Escaped(line)),
+        Printing::AsTheyCome | Printing::LocalEnds => out.write_all(line).and_then(|()| out.write_all(b"\n")),
+    }
 }
 
 fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -96,11 +119,11 @@ const LINE_BYTES_MAX: usize = 64 * 1024;
 mod tests {
     use super::*;
 
-    fn printed(parts: &[&[u8]]) -> (String, Vec<u8>) {
+    fn printed(how: Printing, parts: &[&[u8]]) -> (String, Vec<u8>) {
         let (mut pending, mut out) = (Vec::new(), Vec::new());
         for part in parts {
             pending.extend_from_slice(part);
-            print_lines(&mut pending, &mut out).unwrap();
+            print_lines(&mut pending, how, &mut out).unwrap();
         }
         (String::from_utf8(out).unwrap(), pending)
     }
@@ -109,14 +132,17 @@ mod tests {
     fn lines_are_printed_whole_and_escaped_wherever_they_are_cut() {
         let text = b"a\r\n\x1b[2Jb\nc";
         for cut in 0..text.len() {
-            let (out, rest) = printed(&[&text[..cut], &text[cut..]]);
+            let parts = [&text[..cut], &text[cut..]];
+            let (out, rest) = printed(Printing::Escaped, &parts);
             assert_eq!((out.as_str(), rest.as_slice()), ("a\n\\u{1b}[2Jb\n", &b"c"[..]), "cut at {cut}");
+            let (out, _) = printed(Printing::LocalEnds, &parts);
+            assert_eq!(out, "a\n\x1b[2Jb\n", "cut at {cut}");
         }
     }
 
     #[test]
     fn a_line_without_end_does_not_fill_the_memory() {
-        let (_, rest) = printed(&[&vec![b'x'; LINE_BYTES_MAX + 1]]);
+        let (_, rest) = printed(Printing::Escaped, &[&vec![b'x'; LINE_BYTES_MAX + 1]]);
         assert!(rest.is_empty());
     }
 

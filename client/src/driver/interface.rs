@@ -2,11 +2,12 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use muxftp_proto::Dialect;
-use muxftp_proto::client::io::{ClientTimeouts, Outcome};
+use muxftp_proto::client::io::{ClientTimeouts, FtpSettings, Outcome};
 
-use super::Timeline;
+use super::{Timeline, TlsTrust};
 
 /// Where to connect, and how.
 #[derive(Debug, Clone)]
@@ -15,12 +16,26 @@ pub struct Endpoint {
     pub server: SocketAddr,
     /// The local address to connect from; `None`: the system's choice.
     pub source: Option<IpAddr>,
-    /// The dialect spoken there.
-    pub dialect: Dialect,
+    /// What is spoken there.
+    pub speech: Speech,
     /// How long to wait.
     pub timeouts: ClientTimeouts,
     /// Bytes per second of each transfer at most; `None`: no limit.
     pub bandwidth: Option<u64>,
+}
+
+/// What is said, and as whom.
+#[derive(Debug, Clone)]
+pub enum Speech {
+    /// A dialect without a log-in ([`Dialect::is_of_clients`]).
+    Line(Dialect),
+    /// `ftp`, the first operation of which is [`muxftp_proto::client::io::Operation::LogIn`].
+    Ftp {
+        /// Who logs in, and how.
+        settings: Arc<FtpSettings>,
+        /// For TLS; without it a hand-shake fails.
+        tls: Option<Arc<TlsTrust>>,
+    },
 }
 
 /// The owner's names for the two sources of a connection.

@@ -4,30 +4,38 @@
 //! source of the reactor; the owner passes the reactor's callbacks on by these names ([`Owners`]).
 //!
 //! # Invariants
-//! - One input, then flush (which may fail, and so cause effects), then effects, then outcome, then timer: `settle` is the only place.
+//! - One input, then flush (which may fail, and so cause effects), then effects, then outcome, then timer: `settle` is the
+//!   only place (in `effects`).
 //! - Each started operation gives exactly one [`Finished`].
 //! - A connection that is closed holds no source of the reactor.
 
 mod body;
+mod control;
 mod data;
+mod effects;
 mod interface;
 mod pace;
+mod readiness;
 mod timeline;
+mod tls;
 
 use std::io;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use mio::net::TcpStream;
-use muxftp_proto::ClientSession;
-use muxftp_proto::client::io::{ClientEffect, ClientEvent, Operation};
-use muxftp_reactor::pump::{self, Step};
-use muxftp_reactor::{Again, Key, Reactor, Readiness, connect};
+use muxftp_proto::client::io::{ClientEvent, Operation};
+use muxftp_proto::{ClientSession, Features};
+use muxftp_reactor::pump::Step;
+use muxftp_reactor::{Again, Reactor, Readiness, connect};
+use rustls::ProtocolVersion;
 
 pub use body::Body;
+use control::Control;
 use data::{DataConnection, Direction, Moved};
-pub use interface::{Endpoint, Finished, OperationResult, Owners};
+pub use interface::{Endpoint, Finished, OperationResult, Owners, Speech};
 pub use timeline::Timeline;
+use tls::SessionTls;
+pub use tls::TlsTrust;
 
 /// One control connection, with the data connection of its present operation.
 #[derive(Debug)]
@@ -37,19 +45,12 @@ pub struct Connection<T, B> {
     session: ClientSession,
     control: Option<Control>,
     data: Option<DataConnection>,
+    tls: Option<SessionTls>,
     running: Option<Running<B>>,
     /// Until when the pace keeps the data connection waiting.
     paced_until: Option<Instant>,
     finished: Option<Finished<B>>,
     connect_error: Option<io::Error>,
-}
-
-#[derive(Debug)]
-struct Control {
-    stream: TcpStream,
-    key: Key,
-    /// When the connect was begun, while it goes on.
-    connecting: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -75,12 +76,19 @@ impl<T: Copy, B: Body> Connection<T, B> {
         let key = rx.register(&mut stream, owners.control)?;
         let now = rx.refresh_now();
         rx.arm(key, Some(now + endpoint.timeouts.connect));
+        let session = match &endpoint.speech {
+            Speech::Line(dialect) => ClientSession::new(*dialect, endpoint.timeouts),
+            Speech::Ftp { settings, .. } => {
+                ClientSession::ftp(settings.clone(), endpoint.server.ip(), endpoint.timeouts)
+            }
+        };
         Ok(Connection {
-            session: ClientSession::new(endpoint.dialect, endpoint.timeouts),
+            session,
             endpoint,
             owners,
-            control: Some(Control { stream, key, connecting: Some(now) }),
+            control: Some(Control::new(stream.into(), key, now)),
             data: None,
+            tls: None,
             running: None,
             paced_until: None,
             finished: None,
@@ -115,10 +123,15 @@ impl<T: Copy, B: Body> Connection<T, B> {
                 }
             }
         }
-        if readiness.readable {
+        let was_moving = self.is_moving();
+        if self.control.as_ref().is_some_and(|control| control.may_read(readiness)) {
             self.read_control(rx, buffer, now);
         }
         self.settle(rx, now);
+        if let Some(data) = self.data.as_ref().filter(|_| !was_moving && self.is_moving()) {
+            // The connection was there before the word that lets the bytes move: no event may come any more.
+            rx.queue(data.key);
+        }
         Again::No
     }
 
@@ -173,6 +186,34 @@ impl<T: Copy, B: Body> Connection<T, B> {
         self.control.is_none()
     }
 
+    /// Whether TLS protects the control connection.
+    pub fn is_secured(&self) -> bool {
+        self.control.as_ref().is_some_and(Control::is_secured)
+    }
+
+    /// The version of TLS on the control connection, if there is any.
+    pub fn tls_version(&self) -> Option<ProtocolVersion> {
+        self.control.as_ref().and_then(Control::tls_version)
+    }
+
+    /// Whether the next protected data connection could not resume the session of the control connection, although the
+    /// server would have it so: each ticket of TLS 1.3 is used once, and all are used. A new session has new ones.
+    pub fn is_out_of_tickets(&self) -> bool {
+        self.tls.as_ref().is_some_and(SessionTls::is_out_of_tickets)
+    }
+
+    /// Gives up the operation under way, see [`ClientSession::abort`]; its [`Finished`] is to come.
+    pub fn give_up(&mut self, rx: &mut Reactor<T>) {
+        let now = rx.refresh_now();
+        self.session.abort(now);
+        self.settle(rx, now);
+    }
+
+    /// What the server offers, see [`ClientSession::features`].
+    pub fn features(&self) -> Features {
+        self.session.features()
+    }
+
     /// Bytes moved so far by the present operation.
     pub fn bytes_moved(&self) -> u64 {
         self.data.as_ref().map_or(0, |data| data.bytes)
@@ -208,11 +249,11 @@ impl<T: Copy, B: Body> Connection<T, B> {
 
     fn finish_connect(&mut self, now: Instant) -> io::Result<bool> {
         let Some(control) = &mut self.control else { return Ok(false) };
-        if !connect::finish(&control.stream)? {
+        if !connect::finish(control.stream.socket())? {
             return Ok(false);
         }
         // Commands are small and each waits for its reply: Nagle's algorithm would only delay them.
-        control.stream.set_nodelay(true)?;
+        control.stream.socket().set_nodelay(true)?;
         control.connecting = None;
         self.submit(now);
         Ok(true)
@@ -227,23 +268,16 @@ impl<T: Copy, B: Body> Connection<T, B> {
     }
 
     fn read_control(&mut self, rx: &mut Reactor<T>, buffer: &mut [u8], now: Instant) {
-        while let Some(control) = &self.control {
-            match pump::receive(&control.stream, buffer) {
-                Ok(Step::Moved(bytes)) => {
+        while let Some(control) = &mut self.control {
+            match control.read(rx, buffer) {
+                Ok((Step::Moved(bytes), more)) => {
                     self.session.handle_input(&buffer[..bytes], now);
-                    let Some(readiness) = rx.readiness(control.key) else { return };
-                    if bytes < buffer.len() && !readiness.read_closed {
-                        readiness.readable = false;
+                    if !more {
                         return;
                     }
                 }
-                Ok(Step::Blocked) => {
-                    if let Some(readiness) = rx.readiness(control.key) {
-                        readiness.readable = false;
-                    }
-                    return;
-                }
-                Ok(Step::End) => return self.session.handle_lost(),
+                Ok((Step::Blocked, _)) => return,
+                Ok((Step::End, _)) => return self.session.handle_lost(),
                 Err(error) => {
                     self.note_error(error);
                     return self.session.handle_lost();
@@ -255,23 +289,28 @@ impl<T: Copy, B: Body> Connection<T, B> {
     fn run_data(&mut self, rx: &mut Reactor<T>, buffer: &mut [u8], now: Instant) -> Again {
         let (Some(data), Some(running)) = (&mut self.data, &mut self.running) else { return Again::No };
         if !running.moving {
-            match data.finish_connect() {
-                Ok(false) => {}
+            match data.make(rx, self.owners.data) {
+                Ok(false) => return Again::No,
                 Ok(true) if running.timeline.data_connected.is_none() => {
                     running.timeline.data_connected = Some(now);
                     self.session.handle_event(ClientEvent::DataConnected, now);
                 }
                 Ok(true) => {}
-                Err(error) => self.lose_data(error, now),
+                Err(error) => {
+                    self.lose_data(error, now);
+                    return Again::No;
+                }
+            }
+            if let Some(Err(error)) = self.data.as_mut().map(|data| data.shake(rx)) {
+                self.lose_data(error, now);
             }
             return Again::No;
         }
         if self.paced_until.is_some_and(|until| now < until) {
             return Again::No;
         }
-        let direction = direction(&running.operation);
         let before = data.bytes;
-        let moved = data.run(rx, direction, &mut running.body, buffer);
+        let moved = data.run(rx, &mut running.body, buffer);
         running.bytes = data.bytes;
         if data.bytes > before || matches!(moved, Moved::End) {
             running.timeline.first_byte.get_or_insert(now);
@@ -286,8 +325,10 @@ impl<T: Copy, B: Body> Connection<T, B> {
             Moved::Blocked => {}
             Moved::Paced(until) => self.paced_until = Some(until),
             Moved::End => {
-                // Closing tells the server that an upload is whole; a download was closed by it.
-                self.drop_data(rx);
+                // Closing tells the server that an upload is whole, unless TLS has; a download was closed by it.
+                if !self.data.as_ref().is_some_and(DataConnection::lingers) {
+                    self.drop_data(rx);
+                }
                 let now = rx.refresh_now();
                 let Some(running) = &mut self.running else { return Again::No };
                 running.timeline.last_byte = Some(now);
@@ -310,24 +351,6 @@ impl<T: Copy, B: Body> Connection<T, B> {
         self.finish(OperationResult::BodyFailed(error), now);
     }
 
-    /// Names that came on the control connection; their phases are those of a data connection that was there at once.
-    fn take_names(&mut self, rx: &mut Reactor<T>, lines: &[u8], now: Instant) {
-        let Some(running) = &mut self.running else { return };
-        let Timeline { negotiated, data_connected, first_byte, last_byte, .. } = &mut running.timeline;
-        for mark in [negotiated, data_connected] {
-            mark.get_or_insert(now);
-        }
-        if lines.is_empty() {
-            return;
-        }
-        first_byte.get_or_insert(now);
-        *last_byte = Some(now);
-        running.bytes += lines.len() as u64;
-        if let Err(error) = running.body.receive(lines) {
-            self.fail_body(rx, error);
-        }
-    }
-
     fn lose_data(&mut self, error: io::Error, now: Instant) {
         self.note_error(error);
         self.session.handle_event(ClientEvent::DataFailed, now);
@@ -336,74 +359,6 @@ impl<T: Copy, B: Body> Connection<T, B> {
     fn note_error(&mut self, error: io::Error) {
         if let Some(running) = &mut self.running {
             running.error.get_or_insert(error);
-        }
-    }
-
-    /// The one rule after each input: flush, effects, outcome, timer.
-    fn settle(&mut self, rx: &mut Reactor<T>, now: Instant) {
-        self.flush(rx);
-        while let Some(effect) = self.session.poll_effect() {
-            match effect {
-                ClientEffect::ConnectData { port, .. } => self.connect_data(rx, port, now),
-                ClientEffect::TakeNames { lines } => self.take_names(rx, &lines, now),
-                ClientEffect::StartMoving { expected } => {
-                    if let Some(running) = &mut self.running {
-                        running.expected = expected;
-                        running.moving = true;
-                    }
-                }
-                ClientEffect::AbandonData => self.drop_data(rx),
-                ClientEffect::CloseControl => self.drop_control(rx),
-                // Only of `ftp`, which this driver does not speak yet.
-                ClientEffect::StartTls | ClientEffect::ListenData { .. } | ClientEffect::StopMoving => {
-                    debug_assert!(false, "{effect:?} in a dialect without it");
-                }
-            }
-        }
-        if let Some(outcome) = self.session.poll_outcome() {
-            self.drop_data(rx);
-            let error = self.running.as_mut().and_then(|running| running.error.take());
-            self.finish(OperationResult::Ended(outcome, error), now);
-        }
-        if let Some(control) = &self.control
-            && control.connecting.is_none()
-        {
-            let deadlines = [self.session.next_timeout(), self.paced_until];
-            rx.arm(control.key, deadlines.into_iter().flatten().min());
-        }
-    }
-
-    fn connect_data(&mut self, rx: &mut Reactor<T>, port: u16, now: Instant) {
-        if let Some(running) = &mut self.running {
-            running.timeline.negotiated = Some(now);
-        }
-        let target = SocketAddr::new(self.endpoint.server.ip(), port);
-        let Endpoint { source, bandwidth, .. } = self.endpoint;
-        match DataConnection::open(rx, target, source, bandwidth, self.owners.data) {
-            Ok(data) => self.data = Some(data),
-            Err(error) => self.lose_data(error, now),
-        }
-    }
-
-    fn flush(&mut self, rx: &mut Reactor<T>) {
-        while let Some(control) = &self.control {
-            let pending = self.session.outbox().pending();
-            if pending.is_empty() {
-                return;
-            }
-            match pump::send(&control.stream, pending) {
-                Ok(Step::Moved(bytes)) => self.session.outbox().consume(bytes),
-                Ok(Step::Blocked | Step::End) => {
-                    if let Some(readiness) = rx.readiness(control.key) {
-                        readiness.writable = false;
-                    }
-                    return;
-                }
-                Err(error) => {
-                    self.note_error(error);
-                    return self.session.handle_lost();
-                }
-            }
         }
     }
 
@@ -417,13 +372,13 @@ impl<T: Copy, B: Body> Connection<T, B> {
 
     fn drop_data(&mut self, rx: &mut Reactor<T>) {
         if let Some(data) = self.data.take() {
-            rx.release(data.key);
+            data.close(rx);
         }
     }
 
     fn drop_control(&mut self, rx: &mut Reactor<T>) {
         if let Some(control) = self.control.take() {
-            rx.release(control.key);
+            control.close(rx);
         }
     }
 }

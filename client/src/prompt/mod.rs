@@ -27,16 +27,20 @@ use crate::content::Upload;
 use crate::engine::Engine;
 use crate::oneshot;
 use crate::report;
-use crate::target::Target;
+use crate::target::{self, Target};
 use crate::trouble::Trouble;
 use command::{Line, Verb};
 use complete::Names;
 
 /// Opens a prompt on the server of `url`, or the menu.
-pub(crate) fn run(url: &str, connection: Connection, with_menu: bool) -> Result<(), Trouble> {
+pub(crate) fn run(url: &str, connection: &Connection, with_menu: bool) -> Result<(), Trouble> {
     let target = Target::parse(url).map_err(Trouble::Usage)?;
     if !target.path.is_empty() {
-        let text = format!("a prompt is opened on a server: {}; to fetch a file: muxftp get {url}", target.server);
+        let text = format!(
+            "a prompt is opened on a server: {}; to fetch a file: muxftp get {}",
+            target.server,
+            target::shown(url)
+        );
         return Err(Trouble::Usage(text));
     }
     // The editor takes SIGINT when it is made, the engine when it is: made in this order, both hear of it.

@@ -3,15 +3,18 @@
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::mpsc;
+use std::sync::{LazyLock, mpsc};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use muxftp_proto::Dialect;
-use muxftp_server::config::{Listen, TlsMode};
+use muxftp_server::config::{Listen, TlsMode, TlsSettings};
 use muxftp_server::{Config, PortRange, Running};
+use rcgen::{CertificateParams, KeyPair};
+use rustls::pki_types::CertificateDer;
 use tempfile::TempDir;
 
 /// muxftpd over an empty directory, ended when it is dropped.
@@ -38,14 +41,79 @@ impl TestServer {
         TestServer { root, dialect, running }
     }
 
+    /// With `ftp`, its TLS and settings of its own; with `ann` among its users.
+    pub fn of_ftp(tls: TlsMode, change: impl FnOnce(&mut Config)) -> TestServer {
+        let root = tempfile::tempdir().unwrap();
+        let mut config = Config::embedded(root.path().to_owned(), PortRange::new(20000, 29999).unwrap());
+        let address = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0);
+        config.listen = vec![Listen { dialect: Dialect::Ftp, address, tls }];
+        config.tls = (tls != TlsMode::Off).then(|| CERTIFICATE.settings());
+        config.logins.delay = Duration::ZERO;
+        config.users = Some(CERTIFICATE.users(root.path()));
+        change(&mut config);
+        let running = Running::start(&config).unwrap();
+        TestServer { root, dialect: Dialect::Ftp, running }
+    }
+
     pub fn url(&self, path: &str) -> String {
         format!("{}://{}/{path}", self.dialect, self.running.address())
+    }
+
+    pub fn port(&self) -> u16 {
+        self.running.address().port()
     }
 
     pub fn root(&self) -> &Path {
         self.root.path()
     }
 }
+
+/// The certificate of the servers with TLS, and other files of theirs.
+pub struct Certificate {
+    directory: TempDir,
+    pub der: CertificateDer<'static>,
+    pub key: Vec<u8>,
+}
+
+pub static CERTIFICATE: LazyLock<Certificate> = LazyLock::new(|| Certificate::of(&["localhost", "127.0.0.1"], |_| {}));
+
+impl Certificate {
+    pub fn of(names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Certificate {
+        let directory = tempfile::tempdir().unwrap();
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names).unwrap();
+        change(&mut params);
+        let key = KeyPair::generate().unwrap();
+        let made = params.self_signed(&key).unwrap();
+        std::fs::write(directory.path().join("cert.pem"), made.pem()).unwrap();
+        std::fs::write(directory.path().join("key.pem"), key.serialize_pem()).unwrap();
+        Certificate { directory, der: made.der().clone(), key: key.serialize_der() }
+    }
+
+    /// For a server's configuration.
+    pub fn settings(&self) -> TlsSettings {
+        TlsSettings::new(self.directory.path().join("cert.pem"), self.directory.path().join("key.pem"))
+    }
+
+    /// For `--ca`.
+    pub fn file(&self) -> String {
+        self.directory.path().join("cert.pem").to_str().unwrap().to_owned()
+    }
+
+    /// A file of users: `ann`, with [`PASSWORD`] and this root.
+    fn users(&self, root: &Path) -> PathBuf {
+        let file = self.directory.path().join(format!("{}.toml", root.file_name().unwrap().to_str().unwrap()));
+        let root = root.to_str().unwrap();
+        std::fs::write(&file, format!("[[user]]\nname = \"ann\"\npassword = \"{HASH}\"\nroot = \"{root}\"\n")).unwrap();
+        file
+    }
+}
+
+/// Of `ann`.
+pub const PASSWORD: &str = "secret pw";
+
+/// What `muxftpd user add` made of it.
+const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$f46vrERo/PgcUmYrTo7oMQ$u98X2Zq8XGhSYowORmckjcOq/MGDYg14MOHooi0tiKA";
 
 /// A server that does what a test says, for one connection after the other; ended with its script.
 pub struct Fake {
@@ -64,6 +132,10 @@ impl Fake {
 
     pub fn url(&self, path: &str) -> String {
         format!("simple://{}/{path}", self.address)
+    }
+
+    pub fn port(&self) -> u16 {
+        self.address.port()
     }
 
     /// Waits for the script's end, and fails when it failed.
@@ -115,6 +187,8 @@ impl Control {
 pub fn muxftp<S: AsRef<OsStr>>(directory: &Path, args: &[S]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_muxftp"));
     command.args(args).current_dir(directory).stdin(Stdio::null());
+    // Nothing of whoever runs the tests.
+    command.env("HOME", directory).env_remove("NETRC").env_remove("MUXFTP_PASSWORD");
     command
 }
 
