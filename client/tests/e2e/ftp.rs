@@ -66,7 +66,6 @@ fn put_list_and_get(server: &TestServer, scheme: &str, options: &[&str]) {
 }
 
 #[test]
-#[ignore = "muxftpd moves bytes in the clear over a connection that it has just made, before its hand-shake begins"]
 fn active_data_connections_are_protected_too() {
     let server = TestServer::of_ftp(TlsMode::Required, |config| require_resumption(config, TlsVersion::V1_2));
     let here = tempfile::tempdir().unwrap();
