@@ -244,6 +244,11 @@ impl Transfer {
         if self.is_told() || self.leg.state == LegState::Failed { Err(self.leg) } else { Ok(self.leg) }
     }
 
+    /// Whether the upload is being given its name, which cannot be taken back.
+    pub(super) fn is_committing(&self) -> bool {
+        matches!(self.stage, Stage::Committing)
+    }
+
     /// Whether the first reply was given.
     pub(super) fn is_told(&self) -> bool {
         !matches!(self.stage, Stage::Joining(Join { told: None, .. }))

@@ -153,9 +153,11 @@ impl Ftp {
             }
             match core.phase {
                 Phase::Ready => {}
+                // The file gets its name at this moment: it is too late to say that it does not, and ABOR waits.
+                Phase::Transferring(ref transfer) if transfer.is_committing() && input.next_is(is_abort) => return,
                 // What comes within a reply of several lines would be taken for a part of it.
                 Phase::Transferring(ref transfer) if !transfer.is_on_control() && input.next_is(is_let_through) => {}
-                Phase::Transferring(_) if input.any_is(is_abort) => {
+                Phase::Transferring(ref transfer) if !transfer.is_committing() && input.any_is(is_abort) => {
                     core.carry_out(Step::End(Err(Cause::Aborted)), now);
                     continue;
                 }
