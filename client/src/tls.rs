@@ -59,8 +59,11 @@ pub fn explain(error: &io::Error) -> Option<String> {
     let error = error.get_ref()?.downcast_ref::<TlsError>()?;
     let TlsError::Certificate(wrong) = error else { return Some(error.to_string()) };
     Some(match wrong {
-        // The second: somebody else of the same name.
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+        // All but the first: somebody else of the same name.
+        CertificateError::UnknownIssuer
+        | CertificateError::BadSignature
+        | CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
             "its certificate is not signed by anybody this system trusts: --ca FILE, or --insecure for a test"
                 .to_owned()
         }
