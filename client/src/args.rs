@@ -44,6 +44,9 @@ pub(crate) struct Ls {
     /// The directories to list
     #[arg(value_name = "URL", required = true)]
     pub(crate) urls: Vec<String>,
+    /// With sizes, times and rights, as the server writes them; only with ftp:// and ftps://
+    #[arg(short, long)]
+    pub(crate) long: bool,
 }
 
 /// `muxftp get`.
@@ -55,6 +58,9 @@ pub(crate) struct Get {
     /// Where to put it: a file, a directory, or `-` for standard output; for several files, a directory
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<OsString>,
+    /// Go on with a download that broke off: what there is of it is kept in `FILE.part`; only with ftp:// and ftps://
+    #[arg(short = 'c', long = "continue")]
+    pub(crate) resume: bool,
     /// No progress and no result lines
     #[arg(short, long)]
     pub(crate) quiet: bool,
@@ -67,6 +73,9 @@ pub(crate) struct Put {
     /// end, where files keep their names, or for one file with its new NAME
     #[arg(value_name = "FILE... URL[/NAME]", required = true, num_args = 2..)]
     pub(crate) files_and_url: Vec<OsString>,
+    /// Send only what the server's file lacks; only with ftp:// and ftps://
+    #[arg(short = 'c', long = "continue")]
+    pub(crate) resume: bool,
     /// No progress and no result lines
     #[arg(short, long)]
     pub(crate) quiet: bool,

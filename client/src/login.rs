@@ -16,6 +16,7 @@ use crate::target::ServerName;
 use crate::trouble::Trouble;
 
 /// What is spoken with a server.
+#[derive(Clone)]
 pub(crate) struct LogIn {
     pub(crate) speech: Speech,
     /// The password of a user would go in the clear without TLS.

@@ -6,10 +6,12 @@ mod content;
 mod credentials;
 mod engine;
 mod login;
+mod many;
 mod netrc;
 mod oneshot;
 mod progress;
 mod prompt;
+mod resume;
 mod target;
 mod trouble;
 

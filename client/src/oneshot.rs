@@ -14,14 +14,16 @@ use crate::content::{Content, Download, Listing, Upload};
 use crate::engine::{Engine, Watch};
 use crate::progress::{Progress, result_line};
 use crate::report;
+use crate::resume;
 use crate::target::{self, EXAMPLE, ServerName, Target};
 use crate::trouble::Trouble;
 
 /// `muxftp ls`.
 pub(crate) fn ls(args: &Ls, connection: &Connection) -> Result<(), Trouble> {
     let targets = parse_all(&args.urls)?;
+    let form = if args.long { ListingForm::Long } else { ListingForm::Names };
     let mut sessions = Sessions::new(connection);
-    let results = targets.iter().map(|target| list(sessions.on(&target.server)?, &target.path));
+    let results = targets.iter().map(|target| list(sessions.on(&target.server)?, &target.path, form));
     let result = run_all(results);
     sessions.end();
     result
@@ -46,7 +48,12 @@ pub(crate) fn get(args: &Get, connection: &Connection) -> Result<(), Trouble> {
     let mut sessions = Sessions::new(connection);
     let results = targets.iter().map(|target| {
         let engine = sessions.on(&target.server)?;
-        download(engine, &target.path, place, !args.quiet).map(|line| tell(&line, args.quiet))
+        let line = match args.resume {
+            true => resume::download(engine, &target.path, place, !args.quiet)?,
+            false => download(engine, &target.path, place, !args.quiet)?,
+        };
+        tell(&line, args.quiet);
+        Ok(())
     });
     let result = run_all(results);
     sessions.end();
@@ -67,7 +74,12 @@ pub(crate) fn put(args: &Put, connection: &Connection) -> Result<(), Trouble> {
     let results = uploads.into_iter().map(|PlannedUpload { content, name }| {
         let content = content?;
         let engine = sessions.on(&target.server)?;
-        upload(engine, content, &name, !args.quiet).map(|line| tell(&line, args.quiet))
+        let line = match args.resume {
+            true => resume::upload(engine, content, &name, !args.quiet)?,
+            false => upload(engine, content, &name, !args.quiet)?,
+        };
+        tell(&line, args.quiet);
+        Ok(())
     });
     let result = run_all(results);
     sessions.end();
@@ -75,8 +87,12 @@ pub(crate) fn put(args: &Put, connection: &Connection) -> Result<(), Trouble> {
 }
 
 /// Prints the names in a directory of the server.
-pub(crate) fn list(engine: &mut Engine, path: &[u8]) -> Result<(), Trouble> {
-    let operation = Operation::List { path: (!path.is_empty()).then(|| path.to_vec()), form: ListingForm::Names };
+pub(crate) fn list(engine: &mut Engine, path: &[u8], form: ListingForm) -> Result<(), Trouble> {
+    let operation = Operation::List { path: (!path.is_empty()).then(|| path.to_vec()), form };
+    if form != ListingForm::Names && engine.server().dialect != Dialect::Ftp {
+        let text = format!("ls -l: {} lists names only: leave out the -l", engine.server().dialect);
+        return Err(Trouble::Usage(text));
+    }
     let what = format!("ls {}", Escaped(if path.is_empty() { b"/" } else { path }));
     let done = engine.run(
         &operation,
@@ -102,12 +118,22 @@ pub(crate) fn download(
     let Some(name) = crate::target::last_component(path) else {
         return Err(Trouble::Usage(format!("`{}` is not the name of a file", Escaped(path))));
     };
-    let download = Download::begin(name, place)?;
+    fetch(engine, path, Download::begin(name, place)?, 0, with_bar && place.is_none_or(|place| place != "-"))
+}
+
+/// Downloads what a file has from byte `offset` on; gives the line that says so.
+pub(crate) fn fetch(
+    engine: &mut Engine,
+    path: &[u8],
+    download: Download,
+    offset: u64,
+    with_bar: bool,
+) -> Result<String, Trouble> {
     let to = download.to_string();
     let what = format!("get {}", Escaped(path));
-    let bar = Progress::new(&Escaped(name).to_string(), None, with_bar && place.is_none_or(|place| place != "-"));
+    let bar = Progress::new(&Escaped(path).to_string(), None, with_bar);
     let watch = Watch { progress: Some(&mut |bytes, expected| bar.set(bytes, expected)), limit: None };
-    let operation = Operation::Get { name: path.to_vec(), offset: 0 };
+    let operation = Operation::Get { name: path.to_vec(), offset };
     let done = engine.run(&operation, Content::Download(download), &what, watch)?;
     if let Content::Download(download) = done.content {
         download.finish()?;
@@ -117,11 +143,22 @@ pub(crate) fn download(
 
 /// Uploads a file as `name`; gives the line that says so.
 pub(crate) fn upload(engine: &mut Engine, upload: Upload, name: &[u8], with_bar: bool) -> Result<String, Trouble> {
+    send(engine, upload, name, PutMode::Replace, with_bar)
+}
+
+/// Uploads as `name` what `upload` gives; gives the line that says so.
+pub(crate) fn send(
+    engine: &mut Engine,
+    upload: Upload,
+    name: &[u8],
+    mode: PutMode,
+    with_bar: bool,
+) -> Result<String, Trouble> {
     let (from, size) = (upload.to_string(), upload.size());
     let what = format!("put {}", Escaped(name));
     let bar = Progress::new(&from, Some(size), with_bar);
     let watch = Watch { progress: Some(&mut |bytes, expected| bar.set(bytes, expected)), limit: None };
-    let operation = Operation::Put { name: name.to_vec(), size: Some(size), mode: PutMode::Replace };
+    let operation = Operation::Put { name: name.to_vec(), size: Some(size), mode };
     let done = engine.run(&operation, Content::Upload(upload), &what, watch)?;
     Ok(format!("{from} -> {}: {}", Escaped(name), result_line(done.bytes, done.took)))
 }

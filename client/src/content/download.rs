@@ -21,6 +21,8 @@ use crate::trouble::Trouble;
 pub(crate) enum Download {
     /// A file that takes its name at the end.
     File { temporary: NamedTempFile, target: PathBuf },
+    /// As that, but what is there when it breaks off is kept, for the next time.
+    Part { file: File, part: PathBuf, target: PathBuf },
     /// A device, a pipe: written as the bytes come.
     Stream { file: File, target: PathBuf },
     /// Standard output.
@@ -33,14 +35,53 @@ impl Download {
     /// # Errors
     /// No file can be made there.
     pub(crate) fn begin(name: &[u8], place: Option<&OsStr>) -> Result<Download, Trouble> {
-        let name = OsStr::from_bytes(name);
-        let target = match place {
-            None => PathBuf::from(name),
-            Some(place) if place == "-" => return Ok(Download::Output),
-            Some(place) if Path::new(place).is_dir() => Path::new(place).join(name),
-            Some(place) => PathBuf::from(place),
-        };
+        if place.is_some_and(|place| place == "-") {
+            return Ok(Download::Output);
+        }
+        let target = target(name, place);
         Download::open(&target).map_err(|error| Trouble::local("write", shown(&target), error))
+    }
+
+    /// How many bytes of `name` are here: in `name.part` from a download that broke off, else under the name itself.
+    ///
+    /// # Errors
+    /// What is there is no file.
+    pub(crate) fn size_of_part(name: &[u8], place: Option<&OsStr>) -> Result<u64, Trouble> {
+        let target = target(name, place);
+        for path in [part_of(&target), target] {
+            match fs::metadata(&path) {
+                Ok(found) if found.is_file() => return Ok(found.len()),
+                Ok(_) => {
+                    return Err(Trouble::Usage(format!("{} is no file: there is nothing to go on with", shown(&path))));
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(Trouble::local("read", shown(&path), error)),
+            }
+        }
+        Ok(0)
+    }
+
+    /// Whether the file is here, under its name.
+    pub(crate) fn is_there(name: &[u8], place: Option<&OsStr>) -> bool {
+        let target = target(name, place);
+        target.is_file() && !part_of(&target).exists()
+    }
+
+    /// Goes on with what is here ([`Download::size_of_part`]). Until it is whole it is called `name.part`.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(crate) fn resume(name: &[u8], place: Option<&OsStr>) -> Result<Download, Trouble> {
+        let target = target(name, place);
+        let part = part_of(&target);
+        let open = || {
+            if !part.exists() && target.exists() {
+                fs::rename(&target, &part)?;
+            }
+            OpenOptions::new().append(true).create(true).open(&part)
+        };
+        let file = open().map_err(|error| Trouble::local("write", shown(&part), error))?;
+        Ok(Download::Part { file, part, target })
     }
 
     fn open(target: &Path) -> io::Result<Download> {
@@ -75,7 +116,7 @@ impl Download {
     pub(crate) fn receive(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
             Download::File { temporary, .. } => temporary.as_file_mut().write_all(bytes),
-            Download::Stream { file, .. } => file.write_all(bytes),
+            Download::Part { file, .. } | Download::Stream { file, .. } => file.write_all(bytes),
             Download::Output => io::stdout().write_all(bytes),
         }
     }
@@ -90,6 +131,9 @@ impl Download {
                 .persist(&target)
                 .map(drop)
                 .map_err(|error| Trouble::local("write", shown(&target), error.error)),
+            Download::Part { part, target, .. } => {
+                fs::rename(&part, &target).map_err(|error| Trouble::local("write", shown(&target), error))
+            }
             Download::Stream { .. } => Ok(()),
             Download::Output => {
                 io::stdout().flush().map_err(|error| Trouble::local("write to", "standard output", error))
@@ -101,10 +145,29 @@ impl Download {
 impl fmt::Display for Download {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Download::File { target, .. } | Download::Stream { target, .. } => shown(target).fmt(f),
+            Download::File { target, .. } | Download::Part { target, .. } | Download::Stream { target, .. } => {
+                shown(target).fmt(f)
+            }
             Download::Output => f.write_str("standard output"),
         }
     }
+}
+
+/// Where `name` goes.
+fn target(name: &[u8], place: Option<&OsStr>) -> PathBuf {
+    let name = OsStr::from_bytes(name);
+    match place {
+        None => PathBuf::from(name),
+        Some(place) if Path::new(place).is_dir() => Path::new(place).join(name),
+        Some(place) => PathBuf::from(place),
+    }
+}
+
+/// Where what is not whole is kept to go on with.
+fn part_of(target: &Path) -> PathBuf {
+    let mut name = target.as_os_str().to_owned();
+    name.push(".part");
+    PathBuf::from(name)
 }
 
 /// A path for a message.

@@ -71,13 +71,18 @@ impl Listing {
         io::stdout().flush()
     }
 
-    /// The names that were collected.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+    /// The lines that were collected, without their ends.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = &[u8]> {
         let bytes = match self {
             Listing::Print { pending, .. } => pending,
             Listing::Collect { bytes } => bytes,
         };
-        lines(bytes).filter_map(|line| str::from_utf8(line).ok())
+        lines(bytes)
+    }
+
+    /// Those that are text.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.lines().filter_map(|line| str::from_utf8(line).ok())
     }
 }
 

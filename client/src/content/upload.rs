@@ -17,6 +17,9 @@ use crate::trouble::Trouble;
 #[derive(Debug)]
 pub(crate) struct Upload {
     file: File,
+    /// Bytes at the file's beginning that are not sent.
+    start: u64,
+    /// Bytes that will be sent.
     size: u64,
     source: PathBuf,
 }
@@ -48,11 +51,16 @@ impl Upload {
         self.size
     }
 
+    /// The same without its first `start` bytes.
+    pub(crate) fn from(self, start: u64) -> Upload {
+        Upload { start, size: self.size.saturating_sub(start), ..self }
+    }
+
     /// Fills `buffer` from `offset` on.
     pub(crate) fn provide(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         let left = usize::try_from(self.size.saturating_sub(offset)).unwrap_or(usize::MAX);
         let most = left.min(buffer.len());
-        match self.file.read_at(&mut buffer[..most], offset)? {
+        match self.file.read_at(&mut buffer[..most], self.start + offset)? {
             0 if most > 0 => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it became shorter while it was sent")),
             bytes => Ok(bytes),
         }
@@ -73,7 +81,7 @@ impl Upload {
                 }
             }
         };
-        Ok(Upload { size: file.metadata()?.len(), file, source: path.to_owned() })
+        Ok(Upload { start: 0, size: file.metadata()?.len(), file, source: path.to_owned() })
     }
 }
 

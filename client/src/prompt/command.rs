@@ -1,102 +1,19 @@
 //! Lines at the prompt: read into commands.
 //!
-//! It must not do anything. One table holds the words, the arguments and the help of each command.
+//! It must not do anything.
+
+use super::table::{Row, Verb, find};
 
 /// What a line asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Line {
     /// Nothing.
     Empty,
-    /// A command, and its arguments in the number that it takes.
-    Command(Verb, Vec<String>),
+    /// A command, its flags, and its arguments in the number that it takes.
+    Command(Verb, String, Vec<String>),
     /// A command of the shell; empty: a shell.
     Shell(String),
 }
-
-/// The commands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verb {
-    List,
-    Get,
-    Put,
-    LocalDirectory,
-    LocalPath,
-    Help,
-    Exit,
-}
-
-/// What an argument is: so is it completed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Argument {
-    Remote,
-    Local,
-    LocalDirectory,
-}
-
-/// A command's row.
-pub(super) struct Row {
-    pub(super) verb: Verb,
-    /// In lower case; the first is the one that help and completion show.
-    pub(super) words: &'static [&'static str],
-    pub(super) arguments: &'static [Argument],
-    /// How many of them must be there.
-    required: usize,
-    usage: &'static str,
-    does: &'static str,
-}
-
-/// All commands.
-pub(super) const COMMANDS: [Row; 7] = [
-    Row {
-        verb: Verb::List,
-        words: &["ls", "dir", "list"],
-        arguments: &[Argument::Remote],
-        required: 0,
-        usage: "LS [directory]",
-        does: "list the names on the server",
-    },
-    Row {
-        verb: Verb::Get,
-        words: &["get"],
-        arguments: &[Argument::Remote, Argument::Local],
-        required: 1,
-        usage: "GET name [local]",
-        does: "download a file, to a file or a directory here",
-    },
-    Row {
-        verb: Verb::Put,
-        words: &["put"],
-        arguments: &[Argument::Local, Argument::Remote],
-        required: 1,
-        usage: "PUT local [name]",
-        does: "upload a file, under its name or another",
-    },
-    Row {
-        verb: Verb::LocalDirectory,
-        words: &["lcd"],
-        arguments: &[Argument::LocalDirectory],
-        required: 0,
-        usage: "LCD [directory]",
-        does: "change the directory here; alone: to your home",
-    },
-    Row {
-        verb: Verb::LocalPath,
-        words: &["lpwd"],
-        arguments: &[],
-        required: 0,
-        usage: "LPWD",
-        does: "show the directory here",
-    },
-    Row { verb: Verb::Help, words: &["help", "?"], arguments: &[], required: 0, usage: "HELP", does: "show this" },
-    Row {
-        verb: Verb::Exit,
-        words: &["exit", "quit", "bye"],
-        arguments: &[],
-        required: 0,
-        usage: "EXIT",
-        does: "end (also QUIT, BYE, Ctrl-D)",
-    },
-];
 
 /// Reads a line. Words are separated by blanks and quoted as in a shell; commands are read in any case.
 ///
@@ -117,31 +34,35 @@ pub(super) fn parse(line: &str) -> Result<Line, String> {
     let Some(row) = find(&word) else {
         return Err(format!("`{}` is no command here; HELP lists them", muxftp_proto::Escaped(word.as_bytes())));
     };
-    if words.len() < row.required || words.len() > row.arguments.len() {
-        let hint = if words.len() > row.arguments.len() && !row.arguments.is_empty() {
-            "; a name with blanks stands in quotation marks"
-        } else {
-            ""
+    let flags = take_flags(row, &mut words).ok_or_else(|| format!("usage: {}", row.usage))?;
+    let is_too_long = !row.is_open && words.len() > row.arguments.len();
+    if words.len() < row.required || is_too_long {
+        let hint = match is_too_long && !row.arguments.is_empty() {
+            true => "; a name with blanks stands in quotation marks",
+            false => "",
         };
         return Err(format!("usage: {}{hint}", row.usage));
     }
-    Ok(Line::Command(row.verb, words))
+    Ok(Line::Command(row.verb, flags, words))
 }
 
-/// The row of a word, in any case.
-pub(super) fn find(word: &str) -> Option<&'static Row> {
-    COMMANDS.iter().find(|row| row.words.iter().any(|known| known.eq_ignore_ascii_case(word)))
-}
-
-/// The text of HELP.
-pub(super) fn help() -> String {
-    let mut text = String::new();
-    for row in &COMMANDS {
-        text.push_str(&format!("{:<18} {}\n", row.usage, row.does));
+/// Takes the flags from the words of a command that has some, and a `--` behind them; `None`: it does not have this one.
+fn take_flags(row: &Row, words: &mut Vec<String>) -> Option<String> {
+    let mut flags = String::new();
+    while let Some(letters) = words.first().and_then(|word| word.strip_prefix('-')).filter(|rest| !rest.is_empty()) {
+        let is_end = letters == "-";
+        if !is_end && !row.flags.is_empty() {
+            letters.chars().all(|letter| row.flags.contains(letter)).then_some(())?;
+            flags.push_str(letters);
+        } else if !is_end {
+            break;
+        }
+        words.remove(0);
+        if is_end {
+            break;
+        }
     }
-    text.push_str(&format!("{:<18} {}\n", "!command", "run a command of your shell here; alone: a shell"));
-    text.push_str("Tab completes names; Ctrl-C ends a transfer; a name with blanks stands in \"quotation marks\".\n");
-    text
+    Some(flags)
 }
 
 /// A `#` is a character of names here, not the start of a comment.
@@ -171,10 +92,15 @@ fn split(line: &str) -> Option<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::table::{COMMANDS, help};
     use super::*;
 
     fn command(verb: Verb, words: &[&str]) -> Result<Line, String> {
-        Ok(Line::Command(verb, words.iter().map(|word| (*word).to_owned()).collect()))
+        flagged(verb, "", words)
+    }
+
+    fn flagged(verb: Verb, flags: &str, words: &[&str]) -> Result<Line, String> {
+        Ok(Line::Command(verb, flags.to_owned(), words.iter().map(|word| (*word).to_owned()).collect()))
     }
 
     #[test]
@@ -193,6 +119,13 @@ mod tests {
             ("get \\#1", command(Verb::Get, &["#1"])),
             ("quit", command(Verb::Exit, &[])),
             ("BYE", command(Verb::Exit, &[])),
+            ("ls -l", flagged(Verb::List, "l", &[])),
+            ("ls -l -- -l", flagged(Verb::List, "l", &["-l"])),
+            ("RETRIEVE -c a", flagged(Verb::Get, "c", &["a"])),
+            ("store -- -c", command(Verb::Put, &["-c"])),
+            ("put -", command(Verb::Put, &["-"])),
+            ("rm -x 'y z' w", command(Verb::Remove, &["-x", "y z", "w"])),
+            ("quote SITE CHMOD 644 a", command(Verb::Quote, &["SITE", "CHMOD", "644", "a"])),
             ("?", command(Verb::Help, &[])),
             ("!ls -l 'x y'", Ok(Line::Shell("ls -l 'x y'".to_owned()))),
             ("!", Ok(Line::Shell(String::new()))),
@@ -204,10 +137,12 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said() {
         for (line, hint) in [
-            ("get", "usage: GET name [local]"),
-            ("put", "usage: PUT local [name]"),
+            ("get", "usage: GET [-c] name [local]"),
+            ("put", "usage: PUT [-c] local [name]"),
             ("get my notes txt", "quotation marks"),
             ("lpwd x", "usage: LPWD"),
+            ("get -x a", "usage: GET"),
+            ("mget", "usage: MGET"),
             ("get 'x", "not closed"),
             ("frobnicate", "HELP"),
             ("\x1b[2J", "\\u{1b}"),
@@ -224,7 +159,7 @@ mod tests {
         let count = words.len();
         words.dedup();
         assert_eq!(words.len(), count);
-        for row in &COMMANDS {
+        for row in COMMANDS {
             assert!(row.required <= row.arguments.len());
             assert!(help().contains(row.usage));
         }

@@ -12,7 +12,7 @@ use muxftp_proto::client::io::{ListingForm, Operation};
 use rustyline::completion::{Completer, FilenameCompleter, Pair, Quote, escape, unescape};
 use rustyline::{Context, Helper, Highlighter, Hinter, Validator};
 
-use super::command::{Argument, COMMANDS, find};
+use super::table::{Argument, COMMANDS, Row, find};
 use crate::content::{Content, Listing};
 use crate::engine::{Engine, Watch};
 
@@ -79,8 +79,11 @@ impl Completer for Names {
             return Ok((word.start, commands(&word.text)));
         }
         let row = line.split_whitespace().next().and_then(find);
-        match row.and_then(|row| row.arguments.get(word.index - 1)) {
-            None => Ok((pos, Vec::new())),
+        let at = |row: &Row| {
+            if row.is_open { word.index.min(row.arguments.len()) } else { word.index.saturating_sub(flags(line)) }
+        };
+        match row.and_then(|row| row.arguments.get(at(row).checked_sub(1)?)) {
+            None | Some(Argument::Word) => Ok((pos, Vec::new())),
             Some(Argument::Remote) => Ok((word.start, self.remote(&word))),
             Some(Argument::Local) => self.local.complete_path(line, pos),
             Some(Argument::LocalDirectory) => {
@@ -90,6 +93,11 @@ impl Completer for Names {
             }
         }
     }
+}
+
+/// How many words behind the command are flags.
+fn flags(line: &str) -> usize {
+    line.split_whitespace().skip(1).take_while(|word| word.len() > 1 && word.starts_with('-')).count()
 }
 
 /// The commands that begin so, in the case in which they are being typed.
@@ -191,7 +199,7 @@ mod tests {
             let close = word.quote.map(String::from).unwrap_or_default();
             let completed = format!("{}{}{close}", &line[..word.start], pairs[0].replacement);
             let read = super::super::command::parse(&completed).unwrap();
-            let super::super::command::Line::Command(_, words) = read else { panic!("{completed}") };
+            let super::super::command::Line::Command(_, _, words) = read else { panic!("{completed}") };
             assert_eq!(words, [wanted], "{completed}");
         }
         assert!(candidates("", &names, &word_at("get bad")).is_empty());
@@ -210,6 +218,7 @@ mod tests {
         let texts = |begun| commands(begun).into_iter().map(|pair| pair.replacement).collect::<Vec<_>>();
         assert_eq!(texts("g"), ["get "]);
         assert_eq!(texts("GE"), ["GET "]);
+        assert_eq!(texts("m"), ["mget ", "mput ", "mkdir ", "mv "]);
         assert_eq!(texts("l"), ["ls ", "lcd ", "lpwd "]);
         assert!(texts("é").is_empty());
     }

@@ -2,7 +2,7 @@
 //!
 //! It must not know how anything is done: each choice becomes a command of the prompt.
 
-use super::command::Verb;
+use super::table::Verb;
 
 /// What can be chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

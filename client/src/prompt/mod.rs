@@ -5,13 +5,15 @@
 //!
 //! Invariant: one command at a time; Ctrl-C ends the command, never the prompt.
 
+mod act;
 mod command;
 mod complete;
 mod menu;
+mod table;
 
 use std::cell::RefCell;
 use std::io::{self, BufRead, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -23,14 +25,13 @@ use rustyline::history::FileHistory;
 use rustyline::{CompletionType, Config, Editor};
 
 use crate::args::Connection;
-use crate::content::Upload;
 use crate::engine::Engine;
-use crate::oneshot;
 use crate::report;
 use crate::target::{self, Target};
 use crate::trouble::Trouble;
-use command::{Line, Verb};
+use command::Line;
 use complete::Names;
+use table::Verb;
 
 /// Opens a prompt on the server of `url`, or the menu.
 pub(crate) fn run(url: &str, connection: &Connection, with_menu: bool) -> Result<(), Trouble> {
@@ -147,9 +148,9 @@ impl Prompt {
             let Some(line) = self.ask(&mut editor, "choice")? else { break };
             let result = match menu::read(&line) {
                 Ok(menu::Choice::Exit) => break,
-                Ok(menu::Choice::Do(verb, questions)) => {
-                    self.ask_all(&mut editor, questions).and_then(|words| self.do_command(verb, &words))
-                }
+                Ok(menu::Choice::Do(verb, questions)) => self
+                    .ask_all(&mut editor, questions)
+                    .and_then(|words| act::run(&mut self.engine.borrow_mut(), verb, "", &words)),
                 Err(wrong) => Err(Trouble::Usage(wrong)),
             };
             match result {
@@ -204,41 +205,10 @@ impl Prompt {
         match command::parse(line).map_err(Trouble::Usage)? {
             Line::Empty => {}
             Line::Shell(command) => self.wait(|| run_shell(&command))?,
-            Line::Command(Verb::Exit, _) => return Ok(Next::End),
-            Line::Command(verb, words) => self.do_command(verb, &words)?,
+            Line::Command(Verb::Exit, ..) => return Ok(Next::End),
+            Line::Command(verb, flags, words) => act::run(&mut self.engine.borrow_mut(), verb, &flags, &words)?,
         }
         Ok(Next::Line)
-    }
-
-    fn do_command(&self, verb: Verb, words: &[String]) -> Result<(), Trouble> {
-        let first = words.first().map(String::as_str);
-        let second = words.get(1).map(String::as_str);
-        let mut engine = self.engine.borrow_mut();
-        match (verb, first) {
-            (Verb::List, directory) => oneshot::list(&mut engine, directory.unwrap_or_default().as_bytes()),
-            (Verb::Get, Some(name)) => {
-                let place = second.map(at_home);
-                let place = place.as_deref().map(Path::as_os_str);
-                oneshot::download(&mut engine, name.as_bytes(), place, true).map(|line| println!("{line}"))
-            }
-            (Verb::Put, Some(local)) => {
-                let local = at_home(local);
-                let upload = Upload::open(local.as_os_str())?;
-                let name = match second {
-                    Some(name) => name.as_bytes(),
-                    None => Upload::file_name(local.as_os_str())
-                        .ok_or_else(|| Trouble::Usage("say the name it is to have: PUT local name".to_owned()))?,
-                };
-                oneshot::upload(&mut engine, upload, name, true).map(|line| println!("{line}"))
-            }
-            (Verb::LocalDirectory, directory) => change_directory(directory.unwrap_or("~")),
-            (Verb::LocalPath, _) => show_directory(),
-            (Verb::Help, _) => {
-                print!("{}", command::help());
-                Ok(())
-            }
-            (Verb::Get | Verb::Put | Verb::Exit, _) => Ok(()),
-        }
     }
 
     /// Waits for a person, or for a program of theirs.
@@ -266,27 +236,6 @@ fn run_shell(command: &str) -> Result<(), Trouble> {
         eprintln!("muxftp: the command ended with {status}");
     }
     Ok(())
-}
-
-fn change_directory(directory: &str) -> Result<(), Trouble> {
-    let directory = at_home(directory);
-    std::env::set_current_dir(&directory)
-        .map_err(|error| Trouble::local("change to", directory.to_string_lossy(), error))?;
-    show_directory()
-}
-
-fn show_directory() -> Result<(), Trouble> {
-    let directory = std::env::current_dir().map_err(|error| Trouble::local("find", "the directory here", error))?;
-    println!("{}", muxftp_proto::Escaped(directory.as_os_str().as_encoded_bytes()));
-    Ok(())
-}
-
-/// A leading `~` is the home directory, as a shell reads it.
-fn at_home(path: &str) -> PathBuf {
-    match (path.strip_prefix('~'), std::env::home_dir()) {
-        (Some(rest), Some(home)) if rest.is_empty() || rest.starts_with('/') => home.join(rest.trim_start_matches('/')),
-        _ => PathBuf::from(path),
-    }
 }
 
 /// Where the lines of former sessions are kept; its directory is made.

@@ -1,6 +1,7 @@
 //! muxftp as people and scripts run it: the real program, against the real server and against servers that misbehave.
 #![allow(clippy::unwrap_used, reason = "clippy.toml allows it in test functions, but not in their helpers")]
 
+mod commands;
 mod ftp;
 mod hostile;
 mod oneshot;

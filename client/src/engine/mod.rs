@@ -5,13 +5,15 @@
 //!
 //! Invariant: after an error the session is either ready for the next operation or closed.
 
+mod connect;
+mod verdict;
+
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
-use muxftp_client::driver::{Connection, Endpoint, Finished, OperationResult, Owners, Speech};
-use muxftp_client::tls;
-use muxftp_proto::Escaped;
+use muxftp_client::driver::{Connection, Finished, OperationResult};
 use muxftp_proto::client::io::{ClientStep, ClientTimeouts, Failure, Operation, Outcome, Told};
+use muxftp_proto::{Dialect, Escaped, Features};
 use muxftp_reactor::{Again, Clock, Handler, Key, Reactor, Readiness};
 use rustix::process::Signal;
 
@@ -32,6 +34,8 @@ pub(crate) struct Engine {
     verbose: bool,
     /// That the password went in the clear.
     clear_is_told: bool,
+    /// The working directory, once it is another than the log-in leads to.
+    directory: Option<Vec<u8>>,
 }
 
 /// An operation that was done.
@@ -40,6 +44,8 @@ pub(crate) struct Done {
     /// Bytes on the data connection.
     pub(crate) bytes: u64,
     pub(crate) took: Duration,
+    /// The server's answer, to what is a question.
+    pub(crate) told: Option<Told>,
 }
 
 /// What the waiting caller wants.
@@ -78,43 +84,22 @@ impl Engine {
             .to_socket_addrs()
             .map_err(|error| cannot(format!("cannot find the host: {}", words(&error))))?
             .collect();
-        let mut reactor = Reactor::new(Clock::Poll).map_err(system)?;
-        reactor.watch_signals(&SIGNALS).map_err(system)?;
         Ok(Engine {
-            reactor,
-            peer: Peer { connection: None, buffer: vec![0; BUFFER_BYTES].into(), signal: None },
+            reactor: new_reactor()?,
+            peer: Peer::new(),
             server: server.clone(),
             log_in,
             addresses,
             timeouts: connection.timeouts(),
             verbose: connection.verbose,
             clear_is_told: false,
+            directory: None,
         })
     }
 
     /// The server of this session.
     pub(crate) fn server(&self) -> &ServerName {
         &self.server
-    }
-
-    /// Makes the control connection and logs in, unless there is one that the server has not closed.
-    ///
-    /// # Errors
-    /// No address of the server can be connected to, it does not let us in, or a signal came.
-    pub(crate) fn connect(&mut self) -> Result<(), Trouble> {
-        self.catch_up()?;
-        if self.is_open() {
-            return Ok(());
-        }
-        let mut reason = String::from("it has no address");
-        for address in self.addresses.clone() {
-            match self.connect_to(address) {
-                Ok(()) => return self.log_in(),
-                Err(Trouble::CannotConnect { reason: last, .. }) => reason = last,
-                Err(other) => return Err(other),
-            }
-        }
-        Err(Trouble::CannotConnect { server: self.server.to_string(), reason })
     }
 
     /// Whether there is a session that, as far as is known, is alive.
@@ -133,6 +118,12 @@ impl Engine {
         what: &str,
         mut watch: Watch<'_>,
     ) -> Result<Done, Trouble> {
+        if self.server.dialect != Dialect::Ftp && !is_of_all_dialects(operation) {
+            let dialect = self.server.dialect;
+            return Err(Trouble::Usage(format!(
+                "{what}: {dialect} has no such command, only ls, get and put; ftp has it"
+            )));
+        }
         let was_open = self.is_open();
         self.connect()?;
         if moves_data(operation) {
@@ -149,6 +140,51 @@ impl Engine {
             false => finished,
         };
         self.conclude(finished, what)
+    }
+
+    /// Does an operation that moves no bytes; gives the answer, if it is a question.
+    ///
+    /// # Errors
+    /// It did not succeed.
+    pub(crate) fn ask(&mut self, operation: &Operation, what: &str) -> Result<Option<Told>, Trouble> {
+        self.run(operation, Content::Nothing, what, Watch::default()).map(|done| done.told)
+    }
+
+    /// Finds out where the server has led us, to come back there after the next log-in.
+    ///
+    /// # Errors
+    /// The server does not tell.
+    pub(crate) fn remember_directory(&mut self) -> Result<Vec<u8>, Trouble> {
+        match self.ask(&Operation::WorkingDirectory, "pwd")? {
+            Some(Told::Path(path)) => {
+                self.directory = Some(path.clone());
+                Ok(path)
+            }
+            _ => Err(Trouble::Broken { what: "pwd".into(), reason: "the server told no directory".into() }),
+        }
+    }
+
+    /// Another session with the same server, made when it is first needed.
+    ///
+    /// # Errors
+    /// The system has no descriptors left.
+    pub(crate) fn sibling(&self) -> Result<Engine, Trouble> {
+        Ok(Engine {
+            reactor: new_reactor()?,
+            peer: Peer::new(),
+            server: self.server.clone(),
+            log_in: self.log_in.clone(),
+            addresses: self.addresses.clone(),
+            timeouts: self.timeouts,
+            verbose: self.verbose,
+            clear_is_told: self.clear_is_told,
+            directory: self.directory.clone(),
+        })
+    }
+
+    /// What the server offers, as far as it was asked.
+    pub(crate) fn features(&self) -> Features {
+        self.peer.connection.as_ref().map(Connection::features).unwrap_or_default()
     }
 
     /// Ends the session politely, if there is one; a server that does not answer is left.
@@ -171,80 +207,14 @@ impl Engine {
         }
     }
 
-    fn connect_to(&mut self, address: SocketAddr) -> Result<(), Trouble> {
-        let cannot = |error: &std::io::Error| Trouble::CannotConnect {
-            server: format!("{address}"),
-            reason: match error.kind() {
-                std::io::ErrorKind::ConnectionRefused => {
-                    format!("{}: is the server running, and is this its port?", words(error))
-                }
-                std::io::ErrorKind::TimedOut => "no answer: is the address right, and the port open?".to_owned(),
-                _ => words(error),
-            },
-        };
-        let endpoint = Endpoint {
-            server: address,
-            source: None,
-            speech: self.log_in.speech.clone(),
-            timeouts: self.timeouts,
-            bandwidth: None,
-        };
-        let owners = Owners { control: Source::Control, data: Source::Data };
-        let connection = Connection::open(&mut self.reactor, endpoint, owners).map_err(|error| cannot(&error))?;
-        self.peer.connection = Some(connection);
-        loop {
-            let Some(connection) = &mut self.peer.connection else { unreachable!("set above") };
-            if let Some(error) = connection.take_connect_error() {
-                return Err(cannot(&error));
-            }
-            if connection.is_connected() {
-                return Ok(());
-            }
-            self.wait(None)?;
-        }
-    }
-
-    /// The first operation of `ftp`.
-    fn log_in(&mut self) -> Result<(), Trouble> {
-        if !matches!(self.log_in.speech, Speech::Ftp { .. }) {
-            return Ok(());
-        }
-        let finished = self.run_once(Operation::LogIn, Content::Nothing, &mut Watch::default())?;
-        if let OperationResult::Ended(Outcome::Failed { failure: Failure::Tls, .. }, Some(error)) = &finished.result {
-            let reason = tls::explain(error).unwrap_or_else(|| format!("no TLS: {}", words(error)));
-            return Err(Trouble::CannotConnect { server: self.server.to_string(), reason });
-        }
-        self.conclude(finished, "log in")?;
-        let is_secured = self.peer.connection.as_ref().is_some_and(Connection::is_secured);
-        if self.log_in.has_secret && !is_secured && !std::mem::replace(&mut self.clear_is_told, true) {
-            eprintln!("muxftp: note: no TLS here: the password went in the clear (--tls required forbids that)");
-        }
-        Ok(())
-    }
-
-    /// A server that demands resumption takes no data connection without a ticket, and some give none with uploads: a new
-    /// log-in gets new ones.
-    fn renew_tickets(&mut self) -> Result<(), Trouble> {
-        if !self.peer.connection.as_ref().is_some_and(Connection::is_out_of_tickets) {
-            return Ok(());
-        }
-        let asked = self.run_once(Operation::WorkingDirectory, Content::Nothing, &mut Watch::default())?;
-        self.quit();
-        self.connect()?;
-        if let OperationResult::Ended(Outcome::Told(Told::Path(name)), _) = asked.result {
-            let back = Operation::ChangeDirectory { name };
-            let finished = self.run_once(back, Content::Nothing, &mut Watch::default())?;
-            self.conclude(finished, "return to the directory")?;
-        }
-        Ok(())
-    }
-
     fn run_once(
         &mut self,
         operation: Operation,
         content: Content,
         watch: &mut Watch<'_>,
     ) -> Result<Finished<Content>, Trouble> {
+        let can_be_given_up = self.server.dialect == Dialect::Ftp && moves_data(&operation);
+        let mut interrupted = None;
         let until = watch.limit.map(|limit| Instant::now() + limit);
         if let Some(connection) = &mut self.peer.connection {
             connection.start(&mut self.reactor, operation, content);
@@ -253,7 +223,13 @@ impl Engine {
             let Some(connection) = &mut self.peer.connection else { unreachable!("connected by the caller") };
             if let Some(finished) = connection.take_finished() {
                 self.show_dialogue();
-                return Ok(finished);
+                // Whatever the server said then, it is what was wanted, unless all had been done before.
+                return match (interrupted, &finished.result) {
+                    (Some(signal), OperationResult::Ended(outcome, _)) if !outcome.is_success() => {
+                        Err(Trouble::Interrupted(signal))
+                    }
+                    _ => Ok(finished),
+                };
             }
             if let Some(progress) = &mut watch.progress {
                 progress(connection.bytes_moved(), connection.bytes_expected());
@@ -264,14 +240,21 @@ impl Engine {
                 return Err(Trouble::Broken { what: self.server.to_string(), reason: "no answer in time".into() });
             }
             let tick = watch.progress.as_ref().map(|_| PROGRESS_TICK);
-            self.wait(left.into_iter().chain(tick).min())?;
+            let Some(signal) = self.turn(left.into_iter().chain(tick).min())? else { continue };
+            // Of an impatient person, or the system: at once.
+            if !can_be_given_up || signal != Signal::INT.as_raw() || interrupted.replace(signal).is_some() {
+                self.hang_up();
+                return Err(Trouble::Interrupted(signal));
+            }
+            if let Some(connection) = &mut self.peer.connection {
+                connection.give_up(&mut self.reactor);
+            }
         }
     }
 
-    /// One turn of the loop; a signal ends the session, because what runs on it cannot be taken back.
+    /// Waits for the next event; a signal ends the session.
     fn wait(&mut self, most: Option<Duration>) -> Result<(), Trouble> {
-        self.reactor.turn(&mut self.peer, most).map_err(system)?;
-        match self.peer.signal.take() {
+        match self.turn(most)? {
             None => Ok(()),
             Some(signal) => {
                 self.hang_up();
@@ -280,63 +263,15 @@ impl Engine {
         }
     }
 
+    /// One turn of the loop; gives the signal that came.
+    fn turn(&mut self, most: Option<Duration>) -> Result<Option<i32>, Trouble> {
+        self.reactor.turn(&mut self.peer, most).map_err(system)?;
+        Ok(self.peer.signal.take())
+    }
+
     fn hang_up(&mut self) {
         if let Some(mut connection) = self.peer.connection.take() {
             connection.abort(&mut self.reactor);
-        }
-    }
-
-    fn conclude(&self, finished: Finished<Content>, what: &str) -> Result<Done, Trouble> {
-        let broken = |reason| Trouble::Broken { what: what.to_owned(), reason };
-        match finished.result {
-            OperationResult::Ended(Outcome::Complete | Outcome::Told(_), _) => {
-                let took = finished.timeline.started.zip(finished.timeline.completed);
-                let took = took.map_or(Duration::ZERO, |(from, to)| to - from);
-                Ok(Done { content: finished.body, bytes: finished.bytes, took })
-            }
-            OperationResult::Ended(Outcome::Refused { code, text } | Outcome::LogInRefused { code, text, .. }, _) => {
-                Err(Trouble::Refused { what: what.to_owned(), code, text })
-            }
-            OperationResult::Ended(Outcome::Unsayable, _) => Err(Trouble::Usage(format!(
-                "{what}: this name cannot be said in the {} dialect: a line end, a blank at an end, or nothing",
-                self.server.dialect
-            ))),
-            OperationResult::Ended(Outcome::Failed { step, failure }, error) => {
-                let mut reason = self.explain(step, &failure);
-                if let Some(error) = error {
-                    reason = format!("{reason} ({})", told(&error));
-                }
-                Err(broken(reason))
-            }
-            OperationResult::Ended(Outcome::DataFailed { step }, error) => {
-                let reason = self.explain(step, &Failure::DataConnect);
-                Err(broken(error.map_or(reason.clone(), |error| format!("{reason} ({})", told(&error)))))
-            }
-            OperationResult::Ended(Outcome::Aborted { .. }, _) => Err(broken("given up".to_owned())),
-            OperationResult::ConnectFailed(error) => Err(broken(words(&error))),
-            OperationResult::BodyFailed(error) => Err(finished.body.blame(error)),
-        }
-    }
-
-    fn explain(&self, step: ClientStep, failure: &Failure) -> String {
-        let ClientTimeouts { reply, stall, .. } = self.timeouts;
-        match (failure, step) {
-            (Failure::TimedOut | Failure::DataConnect, ClientStep::DataConnect) => {
-                "cannot make the data connection: does a firewall close the server's data ports?".to_owned()
-            }
-            (Failure::TimedOut, ClientStep::Transfer) => {
-                format!("no byte has moved for {} s", stall.as_secs())
-            }
-            (Failure::TimedOut, _) => format!("no reply from the server in {} s", reply.as_secs()),
-            (Failure::ControlLost, _) => "the server has closed the connection".to_owned(),
-            (Failure::Tls, _) => "TLS could not be had".to_owned(),
-            (Failure::Farewell(text), _) => format!("the server has ended the session: {}", Escaped(text)),
-            (Failure::DataLost | Failure::DataConnect, _) => "the data connection broke".to_owned(),
-            (Failure::UnexpectedReply(line), _) => format!(
-                "`{}` makes no sense here: does the server speak {}?",
-                Escaped(&line[..line.len().min(SHOWN_BYTES)]),
-                self.server.dialect
-            ),
         }
     }
 
@@ -348,6 +283,12 @@ impl Engine {
         for line in connection.dialogue().split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
             eprintln!("{}", Escaped(line));
         }
+    }
+}
+
+impl Peer {
+    fn new() -> Peer {
+        Peer { connection: None, buffer: vec![0; BUFFER_BYTES].into(), signal: None }
     }
 }
 
@@ -371,11 +312,6 @@ impl Handler<Source> for Peer {
     }
 }
 
-/// An error's words, of TLS or the system.
-fn told(error: &std::io::Error) -> String {
-    tls::explain(error).unwrap_or_else(|| words(error))
-}
-
 /// Whether it needs a data connection.
 fn moves_data(operation: &Operation) -> bool {
     matches!(operation, Operation::Get { .. } | Operation::Put { .. } | Operation::List { .. })
@@ -384,6 +320,17 @@ fn moves_data(operation: &Operation) -> bool {
 /// Whether the session had ended before the command came.
 fn is_stale(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Failed { step: ClientStep::Negotiate, failure: Failure::ControlLost })
+}
+
+/// Whether the dialects other than `ftp` have it, too.
+fn is_of_all_dialects(operation: &Operation) -> bool {
+    moves_data(operation) || matches!(operation, Operation::LogIn | Operation::Quit)
+}
+
+fn new_reactor() -> Result<Reactor<Source>, Trouble> {
+    let mut reactor = Reactor::new(Clock::Poll).map_err(system)?;
+    reactor.watch_signals(&SIGNALS).map_err(system)?;
+    Ok(reactor)
 }
 
 fn system(error: std::io::Error) -> Trouble {
@@ -400,6 +347,3 @@ const PROGRESS_TICK: Duration = Duration::from_millis(100);
 
 /// A reply to EXIT is worth no longer a wait.
 const FAREWELL_TIME: Duration = Duration::from_secs(2);
-
-/// Of a reply that makes no sense, in a message.
-const SHOWN_BYTES: usize = 120;

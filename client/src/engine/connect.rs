@@ -1,0 +1,101 @@
+//! From no session to one that is logged in, and in the directory where the last one was.
+//!
+//! It must not know what the session is for.
+
+use std::net::SocketAddr;
+
+use muxftp_client::driver::{Connection, Endpoint, OperationResult, Owners, Speech};
+use muxftp_client::tls;
+use muxftp_proto::client::io::{Failure, Operation, Outcome};
+
+use super::{Engine, Source, Watch};
+use crate::content::Content;
+use crate::trouble::{Trouble, words};
+
+impl Engine {
+    /// Makes the control connection and logs in, unless there is one that the server has not closed.
+    ///
+    /// # Errors
+    /// No address of the server can be connected to, it does not let us in, or a signal came.
+    pub(crate) fn connect(&mut self) -> Result<(), Trouble> {
+        self.catch_up()?;
+        if self.is_open() {
+            return Ok(());
+        }
+        let mut reason = String::from("it has no address");
+        for address in self.addresses.clone() {
+            match self.connect_to(address) {
+                Ok(()) => return self.log_in(),
+                Err(Trouble::CannotConnect { reason: last, .. }) => reason = last,
+                Err(other) => return Err(other),
+            }
+        }
+        Err(Trouble::CannotConnect { server: self.server.to_string(), reason })
+    }
+
+    fn connect_to(&mut self, address: SocketAddr) -> Result<(), Trouble> {
+        let cannot = |error: &std::io::Error| Trouble::CannotConnect {
+            server: format!("{address}"),
+            reason: match error.kind() {
+                std::io::ErrorKind::ConnectionRefused => {
+                    format!("{}: is the server running, and is this its port?", words(error))
+                }
+                std::io::ErrorKind::TimedOut => "no answer: is the address right, and the port open?".to_owned(),
+                _ => words(error),
+            },
+        };
+        let endpoint = Endpoint {
+            server: address,
+            source: None,
+            speech: self.log_in.speech.clone(),
+            timeouts: self.timeouts,
+            bandwidth: None,
+        };
+        let owners = Owners { control: Source::Control, data: Source::Data };
+        let connection = Connection::open(&mut self.reactor, endpoint, owners).map_err(|error| cannot(&error))?;
+        self.peer.connection = Some(connection);
+        loop {
+            let Some(connection) = &mut self.peer.connection else { unreachable!("set above") };
+            if let Some(error) = connection.take_connect_error() {
+                return Err(cannot(&error));
+            }
+            if connection.is_connected() {
+                return Ok(());
+            }
+            self.wait(None)?;
+        }
+    }
+
+    /// The first operation of `ftp`.
+    fn log_in(&mut self) -> Result<(), Trouble> {
+        if !matches!(self.log_in.speech, Speech::Ftp { .. }) {
+            return Ok(());
+        }
+        let finished = self.run_once(Operation::LogIn, Content::Nothing, &mut Watch::default())?;
+        if let OperationResult::Ended(Outcome::Failed { failure: Failure::Tls, .. }, Some(error)) = &finished.result {
+            let reason = tls::explain(error).unwrap_or_else(|| format!("no TLS: {}", words(error)));
+            return Err(Trouble::CannotConnect { server: self.server.to_string(), reason });
+        }
+        self.conclude(finished, "log in")?;
+        let is_secured = self.peer.connection.as_ref().is_some_and(Connection::is_secured);
+        if self.log_in.has_secret && !is_secured && !std::mem::replace(&mut self.clear_is_told, true) {
+            eprintln!("muxftp: note: no TLS here: the password went in the clear (--tls required forbids that)");
+        }
+        if let Some(name) = self.directory.clone() {
+            let back = Operation::ChangeDirectory { name };
+            let finished = self.run_once(back, Content::Nothing, &mut Watch::default())?;
+            self.conclude(finished, "return to the directory")?;
+        }
+        Ok(())
+    }
+
+    /// A server that demands resumption takes no data connection without a ticket, and some give none with uploads: a new
+    /// log-in gets new ones.
+    pub(super) fn renew_tickets(&mut self) -> Result<(), Trouble> {
+        if !self.peer.connection.as_ref().is_some_and(Connection::is_out_of_tickets) {
+            return Ok(());
+        }
+        self.quit();
+        self.connect()
+    }
+}

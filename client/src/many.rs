@@ -1,0 +1,110 @@
+//! `mget` and `mput`: names with `*`, `?` and `[a-z]` stand for all that match.
+//!
+//! It must not know how a file is moved. The server's names are listed and matched here: servers read patterns in ways
+//! of their own, or not at all.
+
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use muxftp_proto::Escaped;
+use muxftp_proto::client::io::{ListingForm, Operation};
+use muxftp_proto::representation::glob;
+
+use crate::content::{Content, Listing, Upload};
+use crate::engine::{Engine, Watch};
+use crate::oneshot;
+use crate::target::last_component;
+use crate::trouble::Trouble;
+
+/// Downloads all files that match, to the directory here.
+///
+/// # Errors
+/// Nothing matches, or the first that failed.
+pub(crate) fn get(engine: &mut Engine, patterns: &[String]) -> Result<(), Trouble> {
+    for pattern in patterns {
+        for name in remote(engine, pattern.as_bytes())? {
+            println!("{}", oneshot::download(engine, &name, None, true)?);
+        }
+    }
+    Ok(())
+}
+
+/// Uploads all files that match, under their own names.
+///
+/// # Errors
+/// Nothing matches, or the first that failed.
+pub(crate) fn put(engine: &mut Engine, patterns: &[String]) -> Result<(), Trouble> {
+    for pattern in patterns {
+        for path in local(pattern)? {
+            let Some(name) = Upload::file_name(path.as_os_str()) else {
+                return Err(Trouble::Usage(format!("`{}` is not the name of a file", path.to_string_lossy())));
+            };
+            println!("{}", oneshot::upload(engine, Upload::open(path.as_os_str())?, name, true)?);
+        }
+    }
+    Ok(())
+}
+
+/// The server's names that match, sorted.
+fn remote(engine: &mut Engine, pattern: &[u8]) -> Result<Vec<Vec<u8>>, Trouble> {
+    if !glob::has_wildcards(pattern) {
+        return Ok(vec![pattern.to_vec()]);
+    }
+    let (directory, pattern) = split(pattern)?;
+    let path = match directory {
+        b"" => None,
+        b"/" => Some(b"/".to_vec()),
+        other => Some(other[..other.len() - 1].to_vec()),
+    };
+    let operation = Operation::List { path, form: ListingForm::Names };
+    let content = Content::Listing(Listing::collect());
+    let done = engine.run(&operation, content, &format!("mget {}", Escaped(directory)), Watch::default())?;
+    let Content::Listing(listing) = done.content else { return Ok(Vec::new()) };
+    let mut names: Vec<Vec<u8>> = listing
+        .lines()
+        // Some servers list names with their directory.
+        .filter_map(last_component)
+        .filter(|name| glob::matches(pattern, name))
+        .map(|name| [directory, name].concat())
+        .collect();
+    names.sort();
+    some(names, pattern)
+}
+
+/// The files here that match, sorted.
+fn local(pattern: &str) -> Result<Vec<PathBuf>, Trouble> {
+    if !glob::has_wildcards(pattern.as_bytes()) {
+        return Ok(vec![PathBuf::from(pattern)]);
+    }
+    let (directory, name) = split(pattern.as_bytes())?;
+    let place = if directory.is_empty() { Path::new(".") } else { Path::new(std::ffi::OsStr::from_bytes(directory)) };
+    let cannot = |error| Trouble::local("read", Escaped(place.as_os_str().as_bytes()), error);
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(place).map_err(cannot)? {
+        let entry = entry.map_err(cannot)?;
+        if glob::matches(name, entry.file_name().as_bytes()) && entry.path().is_file() {
+            paths.push(entry.path());
+        }
+    }
+    paths.sort();
+    some(paths, name)
+}
+
+/// The directory with its slash, and the pattern in it.
+fn split(pattern: &[u8]) -> Result<(&[u8], &[u8]), Trouble> {
+    let (directory, name) = pattern.split_at(pattern.iter().rposition(|&byte| byte == b'/').map_or(0, |at| at + 1));
+    match glob::has_wildcards(directory) {
+        true => {
+            Err(Trouble::Usage("only the last part of a name can hold `*`, `?` or `[`: go to its directory".into()))
+        }
+        false => Ok((directory, name)),
+    }
+}
+
+fn some<T>(found: Vec<T>, pattern: &[u8]) -> Result<Vec<T>, Trouble> {
+    match found.is_empty() {
+        true => Err(Trouble::Usage(format!("nothing matches `{}`; LS shows what there is", Escaped(pattern)))),
+        false => Ok(found),
+    }
+}

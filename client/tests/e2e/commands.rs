@@ -1,0 +1,145 @@
+//! The commands that only `ftp` has, at the prompt and without it.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Output;
+
+use muxftp_proto::Dialect;
+use muxftp_server::config::TlsMode;
+
+use crate::support::{Fake, PASSWORD, TestServer, muxftp, names, run_with_input, text};
+
+/// A prompt of `ann`, fed by a script.
+fn prompt(server: &TestServer, here: &Path, script: &str) -> Output {
+    let url = format!("ftp://ann:{}@127.0.0.1:{}", PASSWORD.replace(' ', "%20"), server.port());
+    run_with_input(here, &[&url, "--tls", "off"], script.as_bytes())
+}
+
+#[test]
+fn directories_and_files_are_changed_by_the_prompt() {
+    let server = TestServer::of_ftp(TlsMode::Off, |_| {});
+    let here = tempfile::tempdir().unwrap();
+    fs::write(here.path().join("-a b"), "12345").unwrap();
+    let script = "MKDIR 'd e' gone\nCD 'd e'\nPWD\nSTORE -- '-a b'\nsize '-a b'\nmv '-a b' c\nCHMOD 600 c\nls -l\nput -- '-a b' x\n\
+                  RM x\ncd ..\nrmdir gone\nnoop\nquote SITE HELP\nLIST 'd e'\nRETRIEVE 'd e/c' back\nQUIT\n";
+    let output = prompt(&server, here.path(), script);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let shown = text(&output.stdout);
+    assert!(shown.starts_with("/d e\n/d e\n"), "{shown}");
+    assert!(shown.contains("\n5\n") && shown.contains("-rw-------") && shown.contains("\n214 "), "{shown}");
+    assert_eq!(names(server.root()), ["d e"]);
+    assert_eq!(names(&server.root().join("d e")), ["c"]);
+    assert_eq!(fs::metadata(server.root().join("d e/c")).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::read(here.path().join("back")).unwrap(), b"12345");
+}
+
+#[test]
+fn patterns_stand_for_all_that_match() {
+    let server = TestServer::of_ftp(TlsMode::Off, |_| {});
+    let here = tempfile::tempdir().unwrap();
+    for name in ["a 1.txt", "a[2].txt", "b.txt", "a.bin"] {
+        fs::write(here.path().join(name), name).unwrap();
+    }
+    fs::create_dir(here.path().join("down")).unwrap();
+    let output =
+        prompt(&server, here.path(), "mkdir d\ncd d\nmput 'a*.txt'\ncd ..\nlcd down\nmget 'd/a[ ]*'\nmget no*\n");
+    assert_eq!(names(&server.root().join("d")), ["a 1.txt", "a[2].txt"]);
+    assert_eq!(names(&here.path().join("down")), ["a 1.txt"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).ends_with("\nmuxftp: nothing matches `no*`; LS shows what there is\n"));
+}
+
+#[test]
+fn what_broke_off_is_gone_on_with() {
+    let server = TestServer::of_ftp(TlsMode::Off, |_| {});
+    let here = tempfile::tempdir().unwrap();
+    let there = server.root();
+    fs::write(there.join("f"), "0123456789").unwrap();
+    fs::write(here.path().join("f"), "xyz").unwrap();
+    let output = prompt(&server, here.path(), "get -c f\nget -c f\n");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let shown = text(&output.stdout);
+    assert!(shown.contains("f -> f: 7 bytes") && shown.contains("all 10 bytes are here already"), "{shown}");
+    assert_eq!(fs::read(here.path().join("f")).unwrap(), b"xyz3456789");
+    assert_eq!(names(here.path()), ["f"]);
+
+    fs::write(there.join("f"), "abc").unwrap();
+    let output = prompt(&server, here.path(), "get -c f\nput -c f\nput -c f new\nput -c f\n");
+    let told = text(&output.stderr);
+    assert!(
+        told.ends_with("muxftp: get -c f: the file here has 10 bytes, that of the server only 3: get it without -c\n"),
+        "{told}"
+    );
+    assert_eq!(fs::read(there.join("f")).unwrap(), b"abc3456789");
+    assert_eq!(fs::read(there.join("new")).unwrap(), b"xyz3456789");
+    assert!(text(&output.stdout).contains("all 10 bytes are there already"));
+    fs::write(there.join("f"), "longer than here").unwrap();
+    let output = prompt(&server, here.path(), "put -c f\n");
+    assert!(text(&output.stderr).contains("has 16 bytes, that here only 10"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn resume_works_without_the_prompt() {
+    let server = TestServer::of_ftp(TlsMode::Off, |_| {});
+    let here = tempfile::tempdir().unwrap();
+    fs::write(server.root().join("f"), "0123456789").unwrap();
+    fs::write(here.path().join("f.part"), "01").unwrap();
+    let url = format!("ftp://ann@127.0.0.1:{}/f", server.port());
+    let run = |args: &[&str]| muxftp(here.path(), args).env("MUXFTP_PASSWORD", PASSWORD).output().unwrap();
+    let output = run(&["get", "-c", &url, "--tls", "off"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(fs::read(here.path().join("f")).unwrap(), b"0123456789");
+    fs::write(server.root().join("f"), "012").unwrap();
+    let output = run(&["put", "-c", "f", &url, "--tls", "off"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(fs::read(server.root().join("f")).unwrap(), b"0123456789");
+}
+
+#[test]
+fn dialects_without_a_command_say_so() {
+    for dialect in Dialect::OF_CLIENTS {
+        let server = TestServer::speaking(dialect);
+        let here = tempfile::tempdir().unwrap();
+        let output = run_with_input(here.path(), &[server.url("")], b"cd x\nls -l\nget -c x\n");
+        assert_eq!(output.status.code(), Some(2));
+        let told = text(&output.stderr);
+        assert!(told.contains(&format!("cd x: {dialect} has no such command, only ls, get and put")), "{told}");
+        assert!(told.contains(&format!("ls -l: {dialect} lists names only")), "{told}");
+        assert!(told.contains(&format!("get -c x: {dialect} has no such command")), "{told}");
+    }
+}
+
+#[test]
+fn the_directory_is_returned_to_after_the_server_has_closed() {
+    let fake = Fake::start(|listener| {
+        for round in 0..2 {
+            let mut stream = BufReader::new(listener.accept().unwrap().0);
+            stream.get_mut().write_all(b"220 ready\r\n").unwrap();
+            let mut line = String::new();
+            while stream.read_line(&mut line).unwrap() > 0 {
+                let (answer, is_last): (&[u8], _) = match line.trim_end() {
+                    "USER anonymous" => (b"230 in\r\n", false),
+                    "CWD sub" if round == 0 => (b"250 there\r\n", false),
+                    "CWD /sub" if round == 1 => (b"250 there again\r\n", false),
+                    "PWD" => (b"257 \"/sub\"\r\n", false),
+                    "NOOP" => (b"200 here\r\n", round == 0),
+                    "QUIT" => (b"221 bye\r\n", true),
+                    other => (if other.starts_with("CWD") { b"550 no\r\n" } else { b"502 no\r\n" }, false),
+                };
+                stream.get_mut().write_all(answer).unwrap();
+                if is_last {
+                    break;
+                }
+                line.clear();
+            }
+        }
+    });
+    let here = tempfile::tempdir().unwrap();
+    let url = format!("ftp://127.0.0.1:{}", fake.port());
+    let output = run_with_input(here.path(), &[url.as_str(), "--tls", "off", "-v"], b"cd sub\nnoop\nnoop\nquit\n");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stderr).matches("C: CWD /sub\n").count(), 1, "{}", text(&output.stderr));
+    fake.join();
+}
