@@ -50,7 +50,22 @@ pub struct CheckArgs {
 
 /// `loadgen embedded-server`.
 #[derive(Debug, Clone, clap::Args)]
-pub struct EmbeddedServerArgs {}
+pub struct EmbeddedServerArgs {
+    /// Speak `ftp`, with this TLS.
+    #[arg(long, value_name = "TLS")]
+    pub ftp: Option<EmbeddedTls>,
+}
+
+/// TLS of the embedded server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum EmbeddedTls {
+    /// None.
+    Off,
+    /// AUTH TLS before the log-in.
+    Required,
+    /// From the first byte on.
+    Implicit,
+}
 
 /// A scenario file and what the command line changes in it.
 #[derive(Debug, Clone, clap::Args)]
@@ -59,7 +74,7 @@ pub struct ScenarioArgs {
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// Drive this server instead of the scenario's target, or of the embedded one
-    #[arg(long, value_name = "[DIALECT://]HOST:PORT[/DIR]")]
+    #[arg(long, value_name = "[DIALECT://][USER[:PASSWORD]@]HOST:PORT[/DIR]")]
     pub target: Option<String>,
     /// The seed of every draw and of all contents
     #[arg(long, value_name = "NUMBER")]

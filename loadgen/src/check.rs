@@ -12,6 +12,7 @@ pub use needs::{Limits, Needs, shortages};
 
 use crate::args::CheckArgs;
 use crate::plan::Plan;
+use crate::scenario::access::tls_word;
 use crate::scenario::units::print_duration;
 use crate::scenario::{Action, Distribution, Expect, Loaded, Popularity, Scenario, TargetPid, load};
 
@@ -48,6 +49,9 @@ fn write_plan(out: &mut String, scenario: &Scenario, plan: &Plan) -> fmt::Result
     writeln!(out, "{}{separator}{}", scenario.name, scenario.description)?;
     writeln!(out, "seed {}   operations {}\n", scenario.seed, plan.digest())?;
     match &scenario.target {
+        None if scenario.access.is_some() => {
+            writeln!(out, "target      embedded muxftpd (ftp) on 127.0.0.1, in a process of its own")?;
+        }
         None => writeln!(out, "target      embedded muxftpd on 127.0.0.1, in a process of its own")?,
         Some(target) => {
             let pid = match target.pid {
@@ -56,6 +60,10 @@ fn write_plan(out: &mut String, scenario: &Scenario, plan: &Plan) -> fmt::Result
             };
             writeln!(out, "target      {}://{}{}, {pid}", target.dialect, target.address, target.directory)?;
         }
+    }
+    if let Some(access) = &scenario.access {
+        let user = access.user.as_deref().unwrap_or("anonymous");
+        writeln!(out, "log-in      {user}, TLS {}, data {}", tls_word(access.tls), access.data.word())?;
     }
     write_clients(out, scenario)?;
     let think = scenario.load.think.mean();
@@ -138,6 +146,8 @@ fn write_mix(out: &mut String, scenario: &Scenario) -> fmt::Result {
             Action::Put { size, names } => (Some(size), format!("{} names per client: {size}", grouped(*names))),
             Action::GetPath { path } => (None, path.clone()),
             Action::List { path } => (None, format!("/{path}")),
+            Action::LogIn => (None, "of each session".to_owned()),
+            Action::LogOut => (None, "of each session that has had its operations".to_owned()),
         };
         writeln!(
             out,

@@ -5,19 +5,23 @@
 //! - the server removes its root, so nothing is left even when the starter was killed;
 //! - a Ctrl-C at the terminal goes to the starter only: the server has a process group of its own.
 
+use std::fs::{self, Permissions};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use muxftp_server::config::{LevelFilter, Log};
+use clap::ValueEnum as _;
+use muxftp_proto::Dialect;
+use muxftp_server::config::{LevelFilter, Log, TlsMode, TlsSettings};
 use muxftp_server::{Config, PortRange, Server, log};
 use rustix::process::{Signal, getpid, kill_process};
 use serde::{Deserialize, Serialize};
 
-use crate::args::EmbeddedServerArgs;
+use crate::args::{EmbeddedServerArgs, EmbeddedTls};
 
 /// A server that was started for a run. Dropping it ends it.
 #[derive(Debug)]
@@ -33,6 +37,8 @@ pub struct Embedded {
 struct Ready {
     address: SocketAddr,
     root: PathBuf,
+    /// A file in PEM; it is its own authority.
+    certificate: Option<PathBuf>,
 }
 
 impl Embedded {
@@ -40,10 +46,14 @@ impl Embedded {
     ///
     /// # Errors
     /// It could not be started, or ended at once; in words.
-    pub fn start() -> Result<Embedded, String> {
+    pub fn start(ftp: Option<EmbeddedTls>) -> Result<Embedded, String> {
         let program = std::env::current_exe().map_err(|error| format!("cannot find this program's file: {error}"))?;
-        let mut child = Command::new(program)
-            .arg("embedded-server")
+        let mut command = Command::new(program);
+        command.arg("embedded-server");
+        if let Some(word) = ftp.and_then(|tls| tls.to_possible_value()) {
+            command.arg("--ftp").arg(word.get_name());
+        }
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .process_group(0)
@@ -68,6 +78,11 @@ impl Embedded {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.ready.address
+    }
+
+    /// The file of its certificate, when it speaks TLS.
+    pub fn certificate(&self) -> Option<&Path> {
+        self.ready.certificate.as_deref()
     }
 
     /// Its process.
@@ -109,8 +124,8 @@ impl Drop for Embedded {
 }
 
 /// The other side: serves a temporary root until standard input ends. Gives the exit code of the process.
-pub fn serve(_args: &EmbeddedServerArgs) -> u8 {
-    match serve_root() {
+pub fn serve(args: &EmbeddedServerArgs) -> u8 {
+    match serve_root(args.ftp) {
         Ok(()) => 0,
         Err(message) => {
             eprintln!("loadgen: embedded server: {message}");
@@ -119,18 +134,53 @@ pub fn serve(_args: &EmbeddedServerArgs) -> u8 {
     }
 }
 
-fn serve_root() -> Result<(), String> {
+fn serve_root(ftp: Option<EmbeddedTls>) -> Result<(), String> {
     let root = TemporaryRoot::new().map_err(|error| format!("no temporary directory: {error}"))?;
-    let config = Config::embedded(root.path.clone(), data_ports());
+    let mut config = Config::embedded(root.path.clone(), data_ports());
+    let identity = match ftp {
+        None => None,
+        Some(tls) => speak_ftp(&mut config, tls)?,
+    };
     // What goes wrong is told; a line per transfer would cost what is measured.
     let _log = log::init(Log { level: LevelFilter::WARN, ..config.log });
     let mut server = Server::start(&config).map_err(|error| error.to_string())?;
+    let certificate = identity.as_ref().map(|identity| identity.certificate.clone());
     server.watch_signals().map_err(|error| error.to_string())?;
     let addresses = server.addresses().map_err(|error| error.to_string())?;
     let address = addresses.first().ok_or("no listener")?.1;
-    say_ready(&Ready { address, root: root.path.clone() }).map_err(|error| error.to_string())?;
+    say_ready(&Ready { address, root: root.path.clone(), certificate }).map_err(|error| error.to_string())?;
     end_with_standard_input();
     server.run().map_err(|error| error.to_string())
+}
+
+/// The certificate of the embedded server, and the directory that holds it for both sides to read.
+struct Identity {
+    certificate: PathBuf,
+    _directory: TemporaryRoot,
+}
+
+/// Makes the one listener speak `ftp`.
+fn speak_ftp(config: &mut Config, tls: EmbeddedTls) -> Result<Option<Identity>, String> {
+    let listen = config.listen.first_mut().ok_or("no listener")?;
+    listen.dialect = Dialect::Ftp;
+    listen.tls = match tls {
+        EmbeddedTls::Off => TlsMode::Off,
+        EmbeddedTls::Required => TlsMode::Required,
+        EmbeddedTls::Implicit => TlsMode::Implicit,
+    };
+    if tls == EmbeddedTls::Off {
+        return Ok(None);
+    }
+    let made = rcgen::generate_simple_self_signed([listen.address.ip().to_string()])
+        .map_err(|error| format!("no certificate: {error}"))?;
+    let directory = TemporaryRoot::new().map_err(|error| format!("no temporary directory: {error}"))?;
+    let (certificate, key) = (directory.path.join("certificate.pem"), directory.path.join("key.pem"));
+    let write = |path: &Path, text: &str| fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()));
+    write(&certificate, &made.cert.pem())?;
+    write(&key, &made.signing_key.serialize_pem())?;
+    fs::set_permissions(&key, Permissions::from_mode(0o600)).map_err(|error| format!("{}: {error}", key.display()))?;
+    config.tls = Some(TlsSettings::new(certificate.clone(), key));
+    Ok(Some(Identity { certificate, _directory: directory }))
 }
 
 /// A range of its own, beside the defaults of servers and below the system's own choice for clients.

@@ -115,8 +115,11 @@ impl Plan {
                 Drawn::Put { operation: operation.name.clone(), size: size.clone(), names: *names }
             }
             Action::List { path } => Drawn::List(path.as_str().into()),
+            Action::LogIn | Action::LogOut => unreachable!("filtered out below"),
         };
-        let summed = scenario.operations.iter().scan(0.0, |sum, operation| {
+        // What belongs to sessions stands behind these, so that indices are the scenario's.
+        let drawn = || scenario.operations.iter().filter(|operation| !operation.action.is_of_session());
+        let summed = drawn().scan(0.0, |sum, operation| {
             *sum += operation.weight;
             Some(*sum)
         });
@@ -124,7 +127,7 @@ impl Plan {
             seed: scenario.seed,
             clients: scenario.clients.count,
             think: scenario.load.think.clone(),
-            operations: scenario.operations.iter().map(draw).collect(),
+            operations: drawn().map(draw).collect(),
             summed_weights: summed.collect(),
             preload,
         };

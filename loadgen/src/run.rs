@@ -10,17 +10,19 @@ use std::time::{Duration, Instant};
 
 use muxftp_client::driver::{Endpoint, Speech};
 use muxftp_proto::Dialect;
-use muxftp_proto::client::io::ClientTimeouts;
+use muxftp_proto::client::io::{ClientTimeouts, Security};
 use socket2::{Domain, Socket, Type};
 
-use crate::args::RunArgs;
+use crate::args::{EmbeddedTls, RunArgs};
 use crate::embedded::Embedded;
 use crate::fleet::{self, FleetError};
 use crate::machine;
 use crate::plan::Plan;
 use crate::process;
 use crate::report::{self, Circumstances, ReportConfig, Screen};
+use crate::scenario::access::Access;
 use crate::scenario::{self, Action, Scenario, Target, TargetPid};
+use crate::speech;
 
 /// Exit code: the scenario or the command line is wrong; nothing was run.
 pub const EXIT_WRONG: u8 = 2;
@@ -86,7 +88,7 @@ fn run_loaded(args: &RunArgs, loaded: scenario::Loaded) -> Result<u8, String> {
 struct Ground {
     embedded: Option<Embedded>,
     address: SocketAddr,
-    dialect: Dialect,
+    speech: Speech,
     pid: Option<u32>,
     sources: Vec<IpAddr>,
     connect_time: Duration,
@@ -96,12 +98,12 @@ impl Ground {
     fn prepare(scenario: &Scenario) -> Result<Ground, String> {
         match &scenario.target {
             None => Ground::embedded(scenario),
-            Some(target) => Ground::existing(target, scenario.clients.connect_timeout),
+            Some(target) => Ground::existing(target, scenario.access.as_ref(), scenario.clients.connect_timeout),
         }
     }
 
     fn embedded(scenario: &Scenario) -> Result<Ground, String> {
-        let embedded = Embedded::start()?;
+        let embedded = Embedded::start(scenario.access.as_ref().map(|access| embedded_tls(access.tls)))?;
         for directory in directories(scenario) {
             let path = embedded.root().join(directory);
             std::fs::create_dir_all(&path).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -109,18 +111,22 @@ impl Ground {
         let address = embedded.address();
         let connect_time = reach(address, None, scenario.clients.connect_timeout)?;
         let pid = Some(embedded.pid());
-        Ok(Ground {
-            embedded: Some(embedded),
-            address,
-            dialect: Dialect::Simple,
-            pid,
-            sources: Vec::new(),
-            connect_time,
-        })
+        let speech = match &scenario.access {
+            None => Speech::Line(Dialect::Simple),
+            Some(access) => speech::of_access(access, &address.ip().to_string(), embedded.certificate())?,
+        };
+        Ok(Ground { embedded: Some(embedded), address, speech, pid, sources: Vec::new(), connect_time })
     }
 
-    fn existing(target: &Target, timeout: Duration) -> Result<Ground, String> {
+    fn existing(target: &Target, access: Option<&Access>, timeout: Duration) -> Result<Ground, String> {
         let address = resolve(&target.address)?;
+        let speech = match access {
+            None => Speech::Line(target.dialect),
+            Some(access) => {
+                let host = target.address.rsplit_once(':').map_or(&*target.address, |(host, _)| host);
+                speech::of_access(access, host.trim_matches(['[', ']']), None)?
+            }
+        };
         let connect_time = reach(address, target.source_addresses.first().copied(), timeout)?;
         let pid = match target.pid {
             TargetPid::Pid(pid) => Some(pid),
@@ -128,12 +134,17 @@ impl Ground {
             TargetPid::Auto => None,
         };
         let sources = target.source_addresses.clone();
-        Ok(Ground { embedded: None, address, dialect: target.dialect, pid, sources, connect_time })
+        Ok(Ground { embedded: None, address, speech, pid, sources, connect_time })
     }
 
     fn describe(&self) -> String {
         let embedded = if self.embedded.is_some() { "embedded muxftpd  " } else { "" };
-        format!("{embedded}{} {}", self.dialect, self.address)
+        let spoken = match &self.speech {
+            Speech::Line(dialect) => dialect.word(),
+            Speech::Ftp { tls: None, .. } => "ftp",
+            Speech::Ftp { tls: Some(_), .. } => "ftp with TLS",
+        };
+        format!("{embedded}{spoken} {}", self.address)
     }
 
     fn circumstances(&self) -> Circumstances {
@@ -150,7 +161,7 @@ impl Ground {
         let endpoint = |source| Endpoint {
             server: self.address,
             source,
-            speech: Speech::Line(self.dialect),
+            speech: self.speech.clone(),
             timeouts: ClientTimeouts {
                 connect: clients.connect_timeout,
                 reply: clients.reply_timeout,
@@ -167,6 +178,15 @@ impl Ground {
 
     fn lost(&mut self) -> Option<String> {
         self.embedded.as_mut()?.ended()
+    }
+}
+
+/// What the embedded server is to demand.
+fn embedded_tls(tls: Security) -> EmbeddedTls {
+    match tls {
+        Security::None => EmbeddedTls::Off,
+        Security::Explicit { .. } => EmbeddedTls::Required,
+        Security::Implicit => EmbeddedTls::Implicit,
     }
 }
 

@@ -37,7 +37,9 @@ fn assert_fixed_point(text: &str, overrides: &Overrides) -> Scenario {
 fn every_scenario_of_the_repository_is_right_and_says_what_it_shows() {
     let files = scenarios();
     let names: Vec<&str> = files.iter().filter_map(|path| path.file_stem()?.to_str()).collect();
-    for needed in ["mixed3", "mixed50", "large", "small-files", "idle1000", "smoke"] {
+    for needed in
+        ["mixed3", "mixed50", "large", "small-files", "idle1000", "smoke", "ftp-mixed3", "ftps-mixed3", "login-storm"]
+    {
         assert!(names.contains(&needed), "{needed} is missing");
     }
     for (path, name) in files.iter().zip(names) {

@@ -25,6 +25,11 @@ impl Audit {
         self.files.pop()
     }
 
+    /// Whether none is left to begin with.
+    pub(super) fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
     /// Whether every file has been read back.
     pub(super) fn is_done(&self) -> bool {
         self.read_back == self.total

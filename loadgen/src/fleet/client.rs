@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use muxftp_client::driver::{Connection, Endpoint, Finished, OperationResult, Owners};
+use muxftp_client::driver::{Connection, Endpoint, Finished, OperationResult, Owners, Speech};
 use muxftp_proto::client::io::{ListingForm, Operation, Outcome, PutMode};
 use muxftp_reactor::{Key, Reactor};
 
@@ -38,8 +38,19 @@ pub(super) enum Task {
     Preload { name: Rc<str>, content: Content },
     /// An upload that is read back after the run.
     ReadBack { name: String, content: Content },
+    /// The session of `ftp` begins.
+    LogIn(Option<Mark>),
     /// The session is ended, to make a new one.
-    Goodbye,
+    Goodbye(Option<Mark>),
+}
+
+/// How a part of a session is recorded, if it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mark {
+    /// Index into `Scenario::operations`.
+    pub(super) operation: usize,
+    pub(super) begun: Instant,
+    pub(super) warmup: bool,
 }
 
 /// A task that has ended.
@@ -55,6 +66,8 @@ pub(super) struct Client {
     index: usize,
     pub(super) plan: ClientPlan,
     connection: Option<Connection<Owner, Payload>>,
+    /// As far as its dialect has a log-in.
+    is_logged_in: bool,
     task: Option<Task>,
     /// The next operation, while its time has not come.
     pub(super) waiting: Option<(Planned, Instant)>,
@@ -72,6 +85,7 @@ impl Client {
             index,
             plan,
             connection: None,
+            is_logged_in: false,
             task: None,
             waiting: None,
             timer,
@@ -92,6 +106,7 @@ impl Client {
             let owners = Owners { control: Owner::Control(self.index), data: Owner::Data(self.index) };
             self.connection = Some(Connection::open(rx, endpoint, owners)?);
             self.operations_on_session = 0;
+            self.is_logged_in = false;
         }
         Ok(())
     }
@@ -114,10 +129,15 @@ impl Client {
         let finished = connection.take_finished()?;
         let dialogue = connection.dialogue().to_vec();
         let task = self.task.take()?;
-        self.operations_on_session += 1;
-        if connection.is_closed() || matches!(task, Task::Goodbye) {
-            let asked_for =
-                matches!(task, Task::Goodbye) || matches!(finished.result, OperationResult::ConnectFailed(_));
+        match task {
+            Task::LogIn(_) => self.is_logged_in = is_complete(&finished),
+            _ => self.operations_on_session += 1,
+        }
+        let is_refused = matches!(task, Task::LogIn(_)) && !self.is_logged_in;
+        if connection.is_closed() || is_refused || matches!(task, Task::Goodbye(_)) {
+            let asked_for = is_refused
+                || matches!(task, Task::Goodbye(_))
+                || matches!(finished.result, OperationResult::ConnectFailed(_));
             self.sessions_lost += u64::from(!asked_for);
             connection.abort(rx);
             self.connection = None;
@@ -143,17 +163,26 @@ impl Client {
         self.task.is_some()
     }
 
-    /// The operation of the mix that is under way, and when it was due.
+    /// The recorded operation that is under way, and when it was due.
     pub(super) fn under_way(&self) -> Option<(usize, Instant)> {
         match &self.task {
             Some(Task::Planned { planned, due, .. }) => Some((planned.operation, *due)),
+            Some(Task::LogIn(Some(mark)) | Task::Goodbye(Some(mark))) => Some((mark.operation, mark.begun)),
             _ => None,
         }
     }
 
-    /// Whether the session has had its number of operations.
+    /// Whether the session has had its number of operations, or TLS could not resume it for the next data connection.
     pub(super) fn wants_new_session(&self, operations_per_session: Option<u64>) -> bool {
-        self.connection.is_some() && operations_per_session.is_some_and(|most| self.operations_on_session >= most)
+        let Some(connection) = &self.connection else { return false };
+        let had_its_number = operations_per_session.is_some_and(|most| self.operations_on_session >= most);
+        had_its_number || (self.is_logged_in && connection.is_out_of_tickets())
+    }
+
+    /// Whether a log-in comes before the next operation.
+    pub(super) fn needs_log_in(&self, shared: &Shared) -> bool {
+        let is_open = self.connection.as_ref().is_some_and(|connection| !connection.is_closed());
+        shared.has_log_in() && !(is_open && self.is_logged_in)
     }
 
     /// Lets go of everything; what was under way is given up.
@@ -167,6 +196,11 @@ impl Client {
 }
 
 impl Shared {
+    /// Whether sessions begin with a log-in.
+    pub(super) fn has_log_in(&self) -> bool {
+        self.endpoints.iter().any(|endpoint| matches!(endpoint.speech, Speech::Ftp { .. }))
+    }
+
     /// The server's name of a file of the scenario.
     fn full_name(&self, name: &str) -> Vec<u8> {
         format!("{}{name}", self.prefix).into_bytes()
@@ -177,7 +211,8 @@ impl Shared {
             Task::Planned { planned, .. } => self.translate_work(&planned.work),
             Task::Preload { name, content } => self.put(name, *content),
             Task::ReadBack { name, content } => self.get(name, Some(*content)),
-            Task::Goodbye => (Operation::Quit, Payload::Discard),
+            Task::LogIn(_) => (Operation::LogIn, Payload::Discard),
+            Task::Goodbye(_) => (Operation::Quit, Payload::Discard),
         }
     }
 

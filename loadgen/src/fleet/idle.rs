@@ -1,11 +1,12 @@
-//! Sessions that connect and then stay silent.
+//! Sessions that connect, log in where there is a log-in, and then stay silent.
 
 use muxftp_client::driver::{Connection, Owners};
+use muxftp_proto::client::io::Operation;
 use muxftp_reactor::Reactor;
 
-use super::Owner;
 use super::client::Shared;
 use super::payload::Payload;
+use super::{Owner, client};
 
 /// The silent sessions of a run.
 #[derive(Default)]
@@ -20,7 +21,11 @@ impl IdleSessions {
         let index = self.connections.len();
         let endpoint = shared.endpoints[index % shared.endpoints.len()].clone();
         let owners = Owners { control: Owner::Idle(index), data: Owner::Idle(index) };
-        self.connections.push(Some(Connection::open(rx, endpoint, owners)?));
+        let mut connection = Connection::open(rx, endpoint, owners)?;
+        if shared.has_log_in() {
+            connection.start(rx, Operation::LogIn, Payload::Discard);
+        }
+        self.connections.push(Some(connection));
         Ok(())
     }
 
@@ -29,8 +34,13 @@ impl IdleSessions {
     }
 
     /// To be called after each event of a session.
-    pub(super) fn check(&mut self, index: usize) {
-        if self.get(index).is_some_and(|connection| connection.is_closed()) {
+    pub(super) fn check(&mut self, rx: &mut Reactor<Owner>, index: usize) {
+        let Some(connection) = self.get(index) else { return };
+        let is_refused = connection.take_finished().is_some_and(|log_in| !client::is_complete(&log_in));
+        if is_refused {
+            connection.abort(rx);
+        }
+        if is_refused || connection.is_closed() {
             self.connections[index] = None;
             self.lost += 1;
         }

@@ -33,9 +33,9 @@ use rustix::process::Signal;
 use crate::contents::{Content, Contents};
 use crate::plan::Plan;
 use crate::record::{EndOfRun, Gauges, Recorder, Sample, SampleResult, Stage, Unfinished};
-use crate::scenario::{Scenario, Timer};
+use crate::scenario::{Action, Expect, Scenario, Timer};
 use audit::Audit;
-use client::{Client, Ended, Shared, Task};
+use client::{Client, Ended, Mark, Shared, Task};
 use idle::IdleSessions;
 use stages::Times;
 
@@ -178,7 +178,8 @@ impl<'a> Fleet<'a> {
     fn advance(&mut self, rx: &mut Reactor<Owner>, index: usize) {
         while let Some(ended) = self.clients[index].take_ended(rx) {
             self.in_flight -= 1;
-            let refused = matches!(ended.finished.result, OperationResult::ConnectFailed(_));
+            let refused = matches!(ended.finished.result, OperationResult::ConnectFailed(_))
+                || (matches!(ended.task, Task::LogIn(_)) && !client::is_complete(&ended.finished));
             self.take_in(rx, index, ended);
             match self.recorder.stage() {
                 // A closed loop without think time would else try as fast as it can.
@@ -208,9 +209,13 @@ impl<'a> Fleet<'a> {
     }
 
     fn next_operation(&mut self, rx: &mut Reactor<Owner>, index: usize) {
+        if self.clients[index].wants_new_session(self.scenario.clients.operations_per_session) {
+            return self.begin_goodbye(rx, index);
+        }
         let client = &mut self.clients[index];
-        if client.wants_new_session(self.scenario.clients.operations_per_session) {
-            return self.begin(rx, index, Task::Goodbye);
+        // It had to wait for the log-in.
+        if let Some((planned, due)) = client.waiting.take() {
+            return self.take(rx, index, planned, due);
         }
         let planned = client.plan.next();
         let due = rx.refresh_now() + Duration::from_nanos(planned.think_ns);
@@ -238,12 +243,39 @@ impl<'a> Fleet<'a> {
             if self.scenario.run.operations.is_some_and(|most| self.measured_started >= most) {
                 return self.end_measuring(rx);
             }
-            self.measured_started += 1;
         }
+        if self.clients[index].needs_log_in(&self.shared) {
+            self.clients[index].waiting = Some((planned, due));
+            return self.begin_log_in(rx, index);
+        }
+        self.measured_started += u64::from(!warmup);
         self.recorder.due(planned.operation);
         self.recorder.started(planned.operation);
         let taken = rx.refresh_now();
         self.begin(rx, index, Task::Planned { planned, due, taken, warmup });
+    }
+
+    fn begin_log_in(&mut self, rx: &mut Reactor<Owner>, index: usize) {
+        let mark = self.mark(rx, &Action::LogIn);
+        self.begin(rx, index, Task::LogIn(mark));
+    }
+
+    fn begin_goodbye(&mut self, rx: &mut Reactor<Owner>, index: usize) {
+        let mark = self.mark(rx, &Action::LogOut);
+        self.begin(rx, index, Task::Goodbye(mark));
+    }
+
+    /// The beginning of a part of a session; `None`: it is not recorded, in this stage or in this dialect.
+    fn mark(&mut self, rx: &mut Reactor<Owner>, action: &Action) -> Option<Mark> {
+        if !matches!(self.recorder.stage(), Stage::Warmup | Stage::Measure) {
+            return None;
+        }
+        let is_it = |action_of: &Action| std::mem::discriminant(action_of) == std::mem::discriminant(action);
+        let operation = self.scenario.operations.iter().position(|operation| is_it(&operation.action))?;
+        let begun = rx.refresh_now();
+        self.recorder.due(operation);
+        self.recorder.started(operation);
+        Some(Mark { operation, begun, warmup: begun < self.times.warmup_end })
     }
 
     /// Records what has ended.
@@ -275,8 +307,28 @@ impl<'a> Fleet<'a> {
                 let name = name.clone();
                 self.take_in_read_back(&name, &mut ended);
             }
-            Task::Goodbye => {}
+            Task::LogIn(mark) | Task::Goodbye(mark) => {
+                let is_log_in = matches!(ended.task, Task::LogIn(_));
+                self.take_in_session(rx, mark, is_log_in, &mut ended);
+            }
         }
+    }
+
+    /// Records a log-in or its end; without one nothing can be put in place or read back.
+    fn take_in_session(&mut self, rx: &mut Reactor<Owner>, mark: Option<Mark>, is_log_in: bool, ended: &mut Ended) {
+        let result = outcome::judge(&mut ended.finished, &Expect::Ok, &ended.dialogue);
+        let Some(Mark { operation, begun, warmup }) = mark else {
+            if is_log_in && let SampleResult::Failed(report) = result {
+                self.fail_unrecorded_log_in(&report);
+            }
+            return;
+        };
+        let completed = ended.finished.timeline.completed.unwrap_or_else(|| rx.now());
+        let phases = match is_log_in {
+            true => outcome::log_in_phases(begun, &ended.finished.timeline, completed),
+            false => outcome::phases(begun, begun, &ended.finished.timeline, completed),
+        };
+        self.recorder.record(&Sample { operation, warmup, phases, bytes_in: 0, bytes_out: 0, result });
     }
 
     /// Keeps what the server has acknowledged of an upload; of a failed one nobody knows which version is there.
@@ -354,7 +406,7 @@ impl Handler<Owner> for Fleet<'_> {
                 if let Some(connection) = self.idle.get(index) {
                     let _ = connection.ready_control(rx, readiness, &mut self.buffer);
                 }
-                self.idle.check(index);
+                self.idle.check(rx, index);
                 Again::No
             }
             Owner::Due(_) | Owner::Clock | Owner::Heartbeat => Again::No,
@@ -380,7 +432,7 @@ impl Handler<Owner> for Fleet<'_> {
                 if let Some(connection) = self.idle.get(index) {
                     connection.timeout(rx);
                 }
-                self.idle.check(index);
+                self.idle.check(rx, index);
             }
             Owner::Clock => self.tick(rx),
             Owner::Heartbeat => self.beat(rx),

@@ -41,6 +41,17 @@ pub(super) fn phases(due: Instant, taken: Instant, timeline: &Timeline, complete
     phases
 }
 
+/// The same of a log-in: after the connect all is one phase.
+pub(super) fn log_in_phases(begun: Instant, timeline: &Timeline, completed: Instant) -> [u64; 8] {
+    let mut phases = phases(begun, begun, timeline, completed);
+    if timeline.connected.is_some() {
+        let rest: u64 = phases[Phase::Login as usize..].iter().sum();
+        phases[Phase::Login as usize..].fill(0);
+        phases[Phase::Login as usize] = rest;
+    }
+    phases
+}
+
 /// The phase in which an operation without further marks ended.
 pub(super) fn last_phase(timeline: &Timeline) -> Phase {
     if timeline.last_byte.is_some() {

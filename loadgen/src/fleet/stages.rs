@@ -115,6 +115,9 @@ impl Fleet<'_> {
     }
 
     pub(super) fn next_preload(&mut self, rx: &mut Reactor<Owner>, index: usize) {
+        if !self.is_session_ready(rx, index) {
+            return;
+        }
         if index < PRELOADERS
             && self.fatal.is_none()
             && let Some((name, content)) = self.preload.pop_front()
@@ -134,19 +137,55 @@ impl Fleet<'_> {
     }
 
     pub(super) fn next_read_back(&mut self, rx: &mut Reactor<Owner>, index: usize) {
+        if self.audit.is_empty() || !self.is_session_ready(rx, index) {
+            return;
+        }
         if let Some((name, content)) = self.audit.next() {
             self.begin(rx, index, Task::ReadBack { name, content });
         }
     }
 
     pub(super) fn take_in_read_back(&mut self, name: &str, ended: &mut Ended) {
-        self.audit.read_back += 1;
-        if let SampleResult::Failed(mut report) = outcome::judge(&mut ended.finished, &Expect::Ok, &ended.dialogue) {
-            self.audit.failed += 1;
-            report.text = format!("{name}: {}: {}", report.kind.word(), report.text);
-            report.kind = FailureKind::LostUpload;
-            self.recorder.lost_upload(self.upload_operation(name), &report);
+        match outcome::judge(&mut ended.finished, &Expect::Ok, &ended.dialogue) {
+            SampleResult::Good { .. } => self.audit.read_back += 1,
+            SampleResult::Failed(report) => self.lose_read_back(name, *report),
         }
+    }
+
+    /// Outside of the measurement: whether there is a session for the next task; if not, one is begun.
+    fn is_session_ready(&mut self, rx: &mut Reactor<Owner>, index: usize) -> bool {
+        let client = &self.clients[index];
+        if client.needs_log_in(&self.shared) {
+            self.begin(rx, index, Task::LogIn(None));
+            return false;
+        }
+        // Only the tickets of TLS count here.
+        if client.wants_new_session(None) {
+            self.begin(rx, index, Task::Goodbye(None));
+            return false;
+        }
+        true
+    }
+
+    /// A log-in outside of the measurement has failed: the start has, or the reading back of one more file.
+    pub(super) fn fail_unrecorded_log_in(&mut self, report: &FailureReport) {
+        match self.recorder.stage() {
+            Stage::Preload => self.fail_start("no log-in", report),
+            Stage::Audit => {
+                if let Some((name, _)) = self.audit.next() {
+                    self.lose_read_back(&name, report.clone());
+                }
+            }
+            Stage::Warmup | Stage::Measure | Stage::Drain => {}
+        }
+    }
+
+    fn lose_read_back(&mut self, name: &str, mut report: FailureReport) {
+        self.audit.read_back += 1;
+        self.audit.failed += 1;
+        report.text = format!("{name}: {}: {}", report.kind.word(), report.text);
+        report.kind = FailureKind::LostUpload;
+        self.recorder.lost_upload(self.upload_operation(name), &report);
     }
 
     /// A task for which there was no socket.
@@ -171,13 +210,23 @@ impl Fleet<'_> {
                 self.audit.read_back += 1;
                 self.audit.failed += 1;
             }
-            Some(Task::Goodbye) | None => {}
+            Some(Task::LogIn(Some(mark))) => {
+                let client::Mark { operation, begun, warmup } = mark;
+                let phases = outcome::phases(begun, begun, &Default::default(), rx.refresh_now());
+                let result = SampleResult::Failed(Box::new(report));
+                self.recorder.record(&Sample { operation, warmup, phases, bytes_in: 0, bytes_out: 0, result });
+                self.retry_later(rx, index);
+            }
+            Some(Task::LogIn(None)) => self.fail_unrecorded_log_in(&report),
+            Some(Task::Goodbye(_)) | None => {}
         }
     }
 
     /// The client's next operation, but not before the server had a rest.
     pub(super) fn retry_later(&mut self, rx: &mut Reactor<Owner>, index: usize) {
-        let planned = self.clients[index].plan.next();
+        // What waited for a log-in is tried again with the next.
+        let client = &mut self.clients[index];
+        let planned = client.waiting.take().map_or_else(|| client.plan.next(), |(planned, _)| planned);
         let pause = RETRY_PAUSE.max(Duration::from_nanos(planned.think_ns));
         let due = rx.now() + pause;
         self.wait_for(rx, index, planned, due);

@@ -55,6 +55,16 @@ pub(super) fn read_operations(
     operations
 }
 
+/// The operations of a session of `ftp` beside the mix. They stand behind those that are drawn.
+pub(super) fn of_session() -> [Operation; 2] {
+    [("login", Action::LogIn), ("logout", Action::LogOut)].map(|(name, action)| Operation {
+        name: name.to_owned(),
+        action,
+        weight: 0.0,
+        expect: Expect::Ok,
+    })
+}
+
 /// What is allowed but probably not meant.
 pub(super) fn warnings(scenario: &Scenario) -> Vec<String> {
     let mut warnings = Vec::new();
@@ -62,7 +72,7 @@ pub(super) fn warnings(scenario: &Scenario) -> Vec<String> {
         let uses = |operation: &Operation| match &operation.action {
             Action::GetFromSet { set } => *set == index,
             Action::List { path } => *path == set.directory,
-            Action::GetPath { .. } | Action::Put { .. } => false,
+            Action::GetPath { .. } | Action::Put { .. } | Action::LogIn | Action::LogOut => false,
         };
         if !scenario.operations.iter().any(uses) {
             warnings.push(format!("file set \"{}\" is put in place, but no operation uses it", set.set));
@@ -160,6 +170,9 @@ fn tag(value: &Value) -> Result<String, String> {
 
 fn operation_name(value: &Value) -> Result<String, String> {
     let name = tag(value)?;
+    if ["login", "logout"].contains(&name.as_str()) {
+        return Err(format!("\"{name}\" is measured by itself with dialect = \"ftp\": take another name"));
+    }
     if super::threshold::SUBJECTS.contains(&name.as_str()) {
         return Err(format!("\"{name}\" has a meaning of its own in thresholds: take another name"));
     }

@@ -3,6 +3,7 @@
 //! Does no input or output but reading the file. Invariant: a [`Scenario`] exists only when every check passed;
 //! otherwise all problems are reported together.
 
+pub mod access;
 pub mod distribution;
 pub mod model;
 pub mod overrides;

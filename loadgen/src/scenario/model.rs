@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::access::Access;
 use super::distribution::Distribution;
 use super::threshold::Threshold;
 
@@ -21,6 +22,8 @@ pub struct Scenario {
     pub seed: u64,
     /// `None`: an embedded muxftpd in a process of its own.
     pub target: Option<Target>,
+    /// How to log in, when the server speaks `ftp`; `None`: a dialect without a log-in.
+    pub access: Option<Access>,
     /// The sessions.
     pub clients: Clients,
     /// When operations are due.
@@ -150,7 +153,7 @@ pub struct Operation {
     pub name: String,
     /// What is done.
     pub action: Action,
-    /// Its share of the mix, above zero.
+    /// Its share of the mix, above zero; zero: it is not drawn, but belongs to the session.
     pub weight: f64,
     /// The reply that counts as success.
     pub expect: Expect,
@@ -181,15 +184,26 @@ pub enum Action {
         /// Directory below the target's; empty: the target's own.
         path: String,
     },
+    /// Make a session of `ftp` and log in: when there is none, never drawn.
+    LogIn,
+    /// End a session of `ftp` in order: after its number of operations, never drawn.
+    LogOut,
 }
 
 impl Action {
-    /// The word of the scenario file: `get`, `put` or `ls`.
+    /// Whether it is of the session, and so in no mix.
+    pub fn is_of_session(&self) -> bool {
+        matches!(self, Action::LogIn | Action::LogOut)
+    }
+
+    /// The word of the scenario file, such as `get`, `put` or `ls`.
     pub fn word(&self) -> &'static str {
         match self {
             Action::GetFromSet { .. } | Action::GetPath { .. } => "get",
             Action::Put { .. } => "put",
             Action::List { .. } => "ls",
+            Action::LogIn => "login",
+            Action::LogOut => "logout",
         }
     }
 }

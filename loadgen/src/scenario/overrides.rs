@@ -70,16 +70,43 @@ fn assignment(origin: &str, text: &str) -> Result<Assignment, String> {
 
 /// `HOST:PORT` or `DIALECT://HOST:PORT[/DIRECTORY]`: up to three keys of `[target]`.
 fn target_assignments(target: &str) -> Vec<Assignment> {
-    let key = |key: &str, value: &str| flag("--target", target, &["target", key], Kind::String(value.to_owned()));
-    let Some((dialect, rest)) = target.split_once("://") else {
+    let shown = without_password(target);
+    let key = |key: &str, value: &str| flag("--target", &shown, &["target", key], Kind::String(value.to_owned()));
+    let Some((scheme, rest)) = target.split_once("://") else {
         return vec![key("address", target)];
     };
-    let (address, directory) = rest.split_once('/').unwrap_or((rest, ""));
-    let mut made = vec![key("dialect", dialect), key("address", address)];
+    let (authority, directory) = rest.split_once('/').unwrap_or((rest, ""));
+    let is_ftp = ["ftp", "ftps"].contains(&scheme);
+    let (who, host) = match authority.rsplit_once('@') {
+        Some((who, host)) if is_ftp => (Some(who), host),
+        _ => (None, authority),
+    };
+    let is_without_port = is_ftp && host.rsplit(']').next().is_some_and(|end| !end.contains(':'));
+    let port = if scheme == "ftps" { 990 } else { 21 };
+    let address = if is_without_port { format!("{host}:{port}") } else { host.to_owned() };
+    let mut made = vec![key("dialect", if is_ftp { "ftp" } else { scheme }), key("address", &address)];
+    if scheme == "ftps" {
+        made.push(key("tls", "implicit"));
+    }
+    if let Some(who) = who {
+        let (user, password) = who.split_once(':').map_or((who, None), |(user, password)| (user, Some(password)));
+        made.push(key("user", user));
+        made.extend(password.map(|password| key("password", password)));
+    }
     if !directory.is_empty() {
         made.push(key("directory", &format!("/{directory}")));
     }
     made
+}
+
+/// As it may be shown in messages.
+fn without_password(target: &str) -> String {
+    let start = target.find("://").map_or(0, |at| at + 3);
+    let authority = target[start..].split('/').next().unwrap_or_default();
+    match authority.rfind('@').and_then(|end| Some((authority[..end].find(':')?, end))) {
+        Some((begin, end)) => format!("{}:***{}", &target[..start + begin], &target[start + end..]),
+        None => target.to_owned(),
+    }
 }
 
 fn flag(origin: &str, text: &str, path: &[&str], value: Kind) -> Assignment {
@@ -157,6 +184,21 @@ mod tests {
         assert_eq!(keys("[::1]:21"), [pair("address", "[::1]:21")]);
         assert_eq!(keys("simple://h:21/"), [pair("dialect", "simple"), pair("address", "h:21")]);
         let directory = pair("directory", "/a/b");
-        assert_eq!(keys("simple://h:21/a/b"), [pair("dialect", "simple"), pair("address", "h:21"), directory]);
+        assert_eq!(keys("simple://h:21/a/b"), [pair("dialect", "simple"), pair("address", "h:21"), directory.clone()]);
+        let who = [pair("user", "u"), pair("password", "p:w@x")];
+        let ftp = pair("dialect", "ftp");
+        assert_eq!(
+            keys("ftp://u:p:w@x@h/a/b"),
+            [&[ftp.clone(), pair("address", "h:21")], &who[..], &[directory]].concat()
+        );
+        assert_eq!(keys("ftps://[::1]"), [ftp, pair("address", "[::1]:990"), pair("tls", "implicit")]);
+    }
+
+    #[test]
+    fn a_password_in_a_target_is_not_shown() {
+        for made in target_assignments("ftp://user:hidden@host:21/a:b@c") {
+            assert_eq!(made.source.text, "ftp://user:***@host:21/a:b@c");
+            assert!(made.value_span.end <= made.source.text.len());
+        }
     }
 }

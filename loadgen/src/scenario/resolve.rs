@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use muxftp_proto::{Dialect, VPath};
 
+use super::access::{self, Access};
 use super::document::{Kind, Table, Value};
 use super::mix;
 use super::model::*;
@@ -25,7 +26,7 @@ pub(super) fn resolve(root: &Table, source_text: &str, problems: &mut Collector)
     let description = top.read("description", problems, string).unwrap_or_default();
     let seed = top.read("seed", problems, whole(0, u64::MAX)).unwrap_or(1);
     let target = top.section("target", problems);
-    let target = target.is_present().then(|| read_target(target, problems));
+    let (target, access) = if target.is_present() { read_target(target, problems) } else { (None, None) };
     let clients = read_clients(top.section("clients", problems), problems);
     let load = read_load(top.section("load", problems), problems);
     let run = read_run(top.section("run", problems), problems);
@@ -34,7 +35,10 @@ pub(super) fn resolve(root: &Table, source_text: &str, problems: &mut Collector)
     if operations.is_empty() {
         top.report("operation", problems, "there is no [[operation]]: nothing would be done");
     }
-    let operations = mix::read_operations(operations, &files, problems);
+    let mut operations = mix::read_operations(operations, &files, problems);
+    if access.is_some() {
+        operations.extend(mix::of_session());
+    }
     let verify = read_verify(top.section("verify", problems), problems);
     let thresholds = top.sections("threshold", "that", problems);
     let thresholds = read_thresholds(thresholds, &operations, problems);
@@ -45,6 +49,7 @@ pub(super) fn resolve(root: &Table, source_text: &str, problems: &mut Collector)
         description,
         seed,
         target,
+        access,
         clients,
         load,
         run,
@@ -94,10 +99,26 @@ fn run_name(value: &Value) -> Result<String, String> {
     Err(format!("a name has 1 to {NAME_MAX} letters, digits, `-` and `_`: it becomes part of a directory's name"))
 }
 
-fn read_target(mut section: Section<'_>, problems: &mut Collector) -> Target {
+/// A server of `ftp` may be the embedded one, which has no address beforehand.
+fn read_target(mut section: Section<'_>, problems: &mut Collector) -> (Option<Target>, Option<Access>) {
+    let dialect = section.read("dialect", problems, dialect).unwrap_or(Dialect::Simple);
+    let access = match dialect {
+        Dialect::Ftp => Some(access::read(&mut section, problems)),
+        Dialect::Simple | Dialect::Updown => {
+            access::refuse(&mut section, problems);
+            None
+        }
+    };
+    if dialect == Dialect::Ftp && section.value("address").is_none() {
+        for key in ["directory", "pid", "source_addresses", "user", "password", "password_env", "ca"] {
+            section.refuse(key, problems, "`address`: the embedded server has its own");
+        }
+        section.finish(problems);
+        return (None, access);
+    }
     let target = Target {
         address: section.require("address", problems, address).unwrap_or_default(),
-        dialect: section.read("dialect", problems, dialect).unwrap_or(Dialect::Simple),
+        dialect,
         directory: section.read("directory", problems, target_directory).unwrap_or_else(|| "/".into()),
         pid: section.read("pid", problems, pid).unwrap_or(TargetPid::Auto),
         source_addresses: section
@@ -106,7 +127,7 @@ fn read_target(mut section: Section<'_>, problems: &mut Collector) -> Target {
             .unwrap_or_default(),
     };
     section.finish(problems);
-    target
+    (Some(target), access)
 }
 
 fn address(value: &Value) -> Result<String, String> {
@@ -125,9 +146,8 @@ fn address(value: &Value) -> Result<String, String> {
 
 fn dialect(value: &Value) -> Result<Dialect, String> {
     let text = string(value)?;
-    let known = || Dialect::OF_CLIENTS.iter().map(|dialect| dialect.word());
-    let spoken = text.parse().ok().filter(|dialect: &Dialect| dialect.is_of_clients());
-    spoken.ok_or_else(|| document::no_such("dialect", &text, known))
+    let known = || Dialect::ALL.iter().map(|dialect| dialect.word());
+    text.parse().map_err(|_| document::no_such("dialect", &text, known))
 }
 
 /// A directory on the server, from its root.

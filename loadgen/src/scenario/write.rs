@@ -4,6 +4,7 @@
 
 use std::fmt::{self, Display, Write as _};
 
+use super::access::{self, Access, Password};
 use super::model::*;
 use super::units::{Unit, print_duration};
 
@@ -19,8 +20,14 @@ fn write_all(out: &mut String, scenario: &Scenario) -> fmt::Result {
     pair(out, "name", quoted(&scenario.name))?;
     pair(out, "description", quoted(&scenario.description))?;
     pair(out, "seed", scenario.seed)?;
+    if scenario.target.is_some() || scenario.access.is_some() {
+        header(out, "[target]")?;
+    }
     if let Some(target) = &scenario.target {
         write_target(out, target)?;
+    }
+    if let Some(access) = &scenario.access {
+        write_access(out, access, scenario.target.is_none())?;
     }
     write_clients(out, &scenario.clients)?;
     header(out, "[load]")?;
@@ -38,7 +45,7 @@ fn write_all(out: &mut String, scenario: &Scenario) -> fmt::Result {
         }
         pair(out, "directory", quoted(&set.directory))?;
     }
-    for operation in &scenario.operations {
+    for operation in scenario.operations.iter().filter(|operation| !operation.action.is_of_session()) {
         write_operation(out, operation, &scenario.files)?;
     }
     header(out, "[verify]")?;
@@ -54,7 +61,6 @@ fn write_all(out: &mut String, scenario: &Scenario) -> fmt::Result {
 }
 
 fn write_target(out: &mut String, target: &Target) -> fmt::Result {
-    header(out, "[target]")?;
     pair(out, "address", quoted(&target.address))?;
     pair(out, "dialect", quoted(target.dialect))?;
     pair(out, "directory", quoted(&target.directory))?;
@@ -63,6 +69,27 @@ fn write_target(out: &mut String, target: &Target) -> fmt::Result {
         TargetPid::Pid(pid) => pair(out, "pid", pid)?,
     }
     pair(out, "source_addresses", list(&target.source_addresses, |address| quoted(address)))
+}
+
+/// All but a password from the command line, which is to be said again.
+fn write_access(out: &mut String, access: &Access, is_embedded: bool) -> fmt::Result {
+    if is_embedded {
+        pair(out, "dialect", quoted(muxftp_proto::Dialect::Ftp))?;
+    }
+    if let Some(user) = &access.user {
+        pair(out, "user", quoted(user))?;
+    }
+    if let Password::Environment(variable) = &access.password {
+        pair(out, "password_env", quoted(variable))?;
+    }
+    pair(out, "tls", quoted(access::tls_word(access.tls)))?;
+    if let Some(ca) = &access.ca {
+        pair(out, "ca", quoted(ca.display()))?;
+    }
+    if access.insecure {
+        pair(out, "insecure", true)?;
+    }
+    pair(out, "data", quoted(access.data.word()))
 }
 
 fn write_clients(out: &mut String, clients: &Clients) -> fmt::Result {
@@ -113,6 +140,7 @@ fn write_operation(out: &mut String, operation: &Operation, files: &[FileSet]) -
             pair(out, "size", quoted(size))?;
             pair(out, "names", names)?;
         }
+        Action::LogIn | Action::LogOut => {}
     }
     pair(out, "weight", operation.weight)?;
     match operation.expect {
