@@ -12,7 +12,7 @@ use muxftp_proto::client::io::ClientTimeouts;
 /// With a URL alone it opens a prompt; `ls`, `get` and `put` do one thing and end.
 #[derive(Debug, Parser)]
 #[command(name = "muxftp", version, after_long_help = AFTER_HELP, after_help = "More with --help.",
-          override_usage = "muxftp [OPTIONS] URL\n       muxftp [OPTIONS] ls|get|put ...",
+          override_usage = "muxftp [OPTIONS] URL\n       muxftp [OPTIONS] ls|get|put|mirror ...",
           subcommand_negates_reqs = true, arg_required_else_help = true)]
 pub(crate) struct Cli {
     /// The server to open a prompt on
@@ -36,6 +36,8 @@ pub(crate) enum Command {
     Get(Get),
     /// Upload files
     Put(Put),
+    /// Copy a whole tree from or to a server, but for what is the same already; only with ftp:// and ftps://
+    Mirror(Mirror),
 }
 
 /// `muxftp ls`.
@@ -79,6 +81,23 @@ pub(crate) struct Put {
     /// No progress and no result lines
     #[arg(short, long)]
     pub(crate) quiet: bool,
+}
+
+/// `muxftp mirror`.
+#[derive(Debug, Args)]
+pub(crate) struct Mirror {
+    /// From here to the server: DIRECTORY first, then the URL
+    #[arg(short = 'R', long)]
+    pub(crate) reverse: bool,
+    /// So many files at once, each on a connection of its own; one more walks the tree
+    #[arg(long, value_name = "N", default_value_t = crate::mirror::PARALLEL, value_parser = clap::value_parser!(u8).range(1..=32))]
+    pub(crate) parallel: u8,
+    /// Name each file that is copied or left out
+    #[arg(long)]
+    pub(crate) names: bool,
+    /// URL and DIRECTORY; what is newer at its source, or of another size, is copied anew; nothing is deleted; links are left out
+    #[arg(value_name = "FROM TO", required = true, num_args = 2)]
+    pub(crate) from_and_to: Vec<OsString>,
 }
 
 /// How to treat the server.
@@ -142,6 +161,7 @@ Examples:
   muxftp get simple://127.0.0.1:2021/notes.txt -o /tmp/n.txt
   muxftp put a.txt 'my notes.txt' simple://127.0.0.1:2021
   tar c . | muxftp put - simple://127.0.0.1:2021/all.tar
+  muxftp mirror ftp://ftp.example.org/pub/photos photos
   muxftp get ftp://ann@ftp.example.org/notes.txt --tls required
 
 URLs: DIALECT://HOST[:PORT][/NAME] with the dialects simple (port 2021 when left

@@ -7,6 +7,7 @@ mod credentials;
 mod engine;
 mod login;
 mod many;
+mod mirror;
 mod netrc;
 mod oneshot;
 mod progress;
@@ -43,6 +44,7 @@ fn run(cli: &Cli) -> Result<(), Trouble> {
         (Some(Command::Ls(ls)), None) => oneshot::ls(ls, &cli.connection),
         (Some(Command::Get(get)), None) => oneshot::get(get, &cli.connection),
         (Some(Command::Put(put)), None) => oneshot::put(put, &cli.connection),
+        (Some(Command::Mirror(mirror)), None) => oneshot::mirror(mirror, &cli.connection),
         (None, url) => prompt::run(url.unwrap_or_default(), &cli.connection, cli.menu),
     }
 }

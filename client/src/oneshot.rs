@@ -9,9 +9,10 @@ use std::path::Path;
 use muxftp_proto::client::io::{ListingForm, Operation, PutMode};
 use muxftp_proto::{Dialect, Escaped};
 
-use crate::args::{Connection, Get, Ls, Put};
+use crate::args::{Connection, Get, Ls, Mirror, Put};
 use crate::content::{Content, Download, Listing, Upload};
 use crate::engine::{Engine, Watch};
+use crate::mirror::{self, Plan};
 use crate::progress::{Progress, result_line};
 use crate::report;
 use crate::resume;
@@ -83,6 +84,30 @@ pub(crate) fn put(args: &Put, connection: &Connection) -> Result<(), Trouble> {
     });
     let result = run_all(results);
     sessions.end();
+    result
+}
+
+/// `muxftp mirror`.
+pub(crate) fn mirror(args: &Mirror, connection: &Connection) -> Result<(), Trouble> {
+    let [from, to] = args.from_and_to.as_slice() else {
+        return Err(Trouble::Usage("say from where, and to where".to_owned()));
+    };
+    let (url, local) = if args.reverse { (to, from) } else { (from, to) };
+    let Some(url) = url.to_str() else {
+        return Err(Trouble::Usage("the URL is not text".to_owned()));
+    };
+    let order = if args.reverse { "DIRECTORY URL" } else { "URL DIRECTORY, or with -R DIRECTORY URL" };
+    let target = Target::parse(url).map_err(|wrong| Trouble::Usage(format!("{wrong} (muxftp mirror {order})")))?;
+    let plan = Plan {
+        remote: target.path,
+        local: local.into(),
+        is_upload: args.reverse,
+        parallel: args.parallel,
+        verbose: args.names,
+    };
+    let mut engine = Engine::new(&target.server, connection)?;
+    let result = mirror::run(&mut engine, &plan).map(|line| println!("{line}"));
+    engine.quit();
     result
 }
 
