@@ -12,7 +12,7 @@ use muxftp_proto::client::io::ClientTimeouts;
 /// With a URL alone it opens a prompt; `ls`, `get` and `put` do one thing and end.
 #[derive(Debug, Parser)]
 #[command(name = "muxftp", version, after_long_help = AFTER_HELP, after_help = "More with --help.",
-          override_usage = "muxftp [OPTIONS] URL\n       muxftp [OPTIONS] ls|get|put|mirror ...",
+          override_usage = "muxftp [OPTIONS] URL\n       muxftp [OPTIONS] COMMAND ...",
           subcommand_negates_reqs = true, arg_required_else_help = true)]
 pub(crate) struct Cli {
     /// The server to open a prompt on
@@ -38,6 +38,18 @@ pub(crate) enum Command {
     Put(Put),
     /// Copy a whole tree from or to a server, but for what is the same already; only with ftp:// and ftps://
     Mirror(Mirror),
+    /// Make directories on an ftp server
+    Mkdir(Names),
+    /// Remove empty directories on an ftp server
+    Rmdir(Names),
+    /// Remove files on an ftp server
+    Rm(Names),
+    /// Show how many bytes files on an ftp server have
+    Size(Names),
+    /// Rename a file or directory on an ftp server
+    Mv(Mv),
+    /// Set rights on an ftp server
+    Chmod(Chmod),
 }
 
 /// `muxftp ls`.
@@ -81,6 +93,36 @@ pub(crate) struct Put {
     /// No progress and no result lines
     #[arg(short, long)]
     pub(crate) quiet: bool,
+}
+
+/// `muxftp mkdir`, `rmdir`, `rm` and `size`.
+#[derive(Debug, Args)]
+pub(crate) struct Names {
+    /// What it is to be done to
+    #[arg(value_name = "URL/NAME", required = true)]
+    pub(crate) urls: Vec<String>,
+}
+
+/// `muxftp mv`.
+#[derive(Debug, Args)]
+pub(crate) struct Mv {
+    /// The file or directory
+    #[arg(value_name = "URL/NAME")]
+    pub(crate) url: String,
+    /// The name it is to have, on the same server, as the URL's NAME is written but without %XX
+    #[arg(value_name = "NEW-NAME")]
+    pub(crate) new_name: String,
+}
+
+/// `muxftp chmod`.
+#[derive(Debug, Args)]
+pub(crate) struct Chmod {
+    /// In octal digits, such as 644
+    #[arg(value_name = "MODE")]
+    pub(crate) mode: String,
+    /// Files and directories
+    #[arg(value_name = "URL/NAME", required = true)]
+    pub(crate) urls: Vec<String>,
 }
 
 /// `muxftp mirror`.

@@ -196,17 +196,17 @@ struct PlannedUpload {
 }
 
 /// The session of the present URL: kept while the next URL is of the same server.
-struct Sessions<'a> {
+pub(crate) struct Sessions<'a> {
     connection: &'a Connection,
     engine: Option<Engine>,
 }
 
 impl<'a> Sessions<'a> {
-    fn new(connection: &'a Connection) -> Sessions<'a> {
+    pub(crate) fn new(connection: &'a Connection) -> Sessions<'a> {
         Sessions { connection, engine: None }
     }
 
-    fn on(&mut self, server: &ServerName) -> Result<&mut Engine, Trouble> {
+    pub(crate) fn on(&mut self, server: &ServerName) -> Result<&mut Engine, Trouble> {
         if self.engine.as_ref().is_some_and(|engine| engine.server() != server) {
             self.end();
         }
@@ -216,14 +216,14 @@ impl<'a> Sessions<'a> {
         }
     }
 
-    fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         if let Some(mut engine) = self.engine.take() {
             engine.quit();
         }
     }
 }
 
-fn parse_all(urls: &[String]) -> Result<Vec<Target>, Trouble> {
+pub(crate) fn parse_all(urls: &[String]) -> Result<Vec<Target>, Trouble> {
     urls.iter().map(|url| Target::parse(url).map_err(Trouble::Usage)).collect()
 }
 
@@ -250,7 +250,7 @@ fn plan_uploads(files: &[OsString], target: &Target) -> Result<Vec<PlannedUpload
 }
 
 /// Does all, reporting each failure when it comes; one alone is left to the caller to report.
-fn run_all(results: impl ExactSizeIterator<Item = Result<(), Trouble>>) -> Result<(), Trouble> {
+pub(crate) fn run_all(results: impl ExactSizeIterator<Item = Result<(), Trouble>>) -> Result<(), Trouble> {
     let alone = results.len() == 1;
     let mut code = None;
     for result in results {

@@ -105,8 +105,14 @@ fn with_workers<T>(
     }))
 }
 
-/// One worker: a session that is made for the first job.
+/// One worker. Without a session, as when the server lets no more in, it leaves the files to the others.
 fn work(engine: &mut Engine, is_upload: bool, jobs: &Mutex<Receiver<Job>>, shared: &Shared) {
+    if let Err(trouble) = engine.connect() {
+        return match trouble {
+            Trouble::Interrupted(_) => shared.fail(&trouble),
+            _ => report(&trouble),
+        };
+    }
     loop {
         let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = next else { break };

@@ -9,7 +9,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::{SendError, SyncSender};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use muxftp_proto::client::io::{ListingForm, Operation};
@@ -207,8 +207,12 @@ impl Walker<'_> {
 
     /// Waits until a worker is near to it.
     fn send(&self, job: Job) {
-        if self.jobs.send(job).is_err() {
+        if let Err(SendError(job)) = self.jobs.send(job)
+            && !self.shared.is_stopped()
+        {
             self.shared.stop.store(true, Ordering::SeqCst);
+            let reason = "no session is left to move it".to_owned();
+            self.shared.fail(&Trouble::Broken { what: job.to_string(), reason });
         }
     }
 

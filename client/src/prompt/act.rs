@@ -13,6 +13,7 @@ use crate::engine::Engine;
 use crate::many;
 use crate::mirror::{self, PARALLEL, Plan};
 use crate::oneshot;
+use crate::remote;
 use crate::resume;
 use crate::trouble::Trouble;
 
@@ -52,8 +53,7 @@ pub(super) fn run(engine: &mut Engine, verb: Verb, flags: &str, words: &[String]
             Ok(())
         }
         Verb::SetMode => {
-            let mode = u32::from_str_radix(first, 8).ok().filter(|&mode| mode <= 0o7777);
-            let mode = mode.ok_or_else(|| Trouble::Usage("the mode is octal digits, such as 644 or 755".to_owned()))?;
+            let mode = remote::parse_mode(first)?;
             let name = second.unwrap_or_default();
             engine.ask(&Operation::SetMode { name: named(name), mode }, &said("chmod", name)).map(drop)
         }
