@@ -85,7 +85,7 @@ pub(crate) struct Get {
 pub(crate) struct Put {
     /// The files to upload, or `-` for standard input, and last the URL: of the server or a directory with a `/` at its
     /// end, where files keep their names, or for one file with its new NAME
-    #[arg(value_name = "FILE... URL[/NAME]", required = true, num_args = 2..)]
+    #[arg(value_name = "FILE... URL[/NAME]", required = true)]
     pub(crate) files_and_url: Vec<OsString>,
     /// Send only what the server's file lacks; only with ftp:// and ftps://
     #[arg(short = 'c', long = "continue")]
@@ -138,7 +138,7 @@ pub(crate) struct Mirror {
     #[arg(long)]
     pub(crate) names: bool,
     /// URL and DIRECTORY; what is newer at its source, or of another size, is copied anew; nothing is deleted; links are left out
-    #[arg(value_name = "FROM TO", required = true, num_args = 2)]
+    #[arg(value_name = "FROM TO", required = true)]
     pub(crate) from_and_to: Vec<OsString>,
 }
 
@@ -265,8 +265,18 @@ mod tests {
     }
 
     #[test]
+    fn options_may_stand_between_files_and_url() {
+        let cli = Cli::try_parse_from(["muxftp", "put", "-c", "a", "--tls", "off", "ftp://h"]).unwrap();
+        let Some(Command::Put(put)) = cli.command else { panic!("no put") };
+        assert_eq!(put.files_and_url, ["a", "ftp://h"]);
+        let cli = Cli::try_parse_from(["muxftp", "mirror", "-R", "a", "--tls", "off", "ftp://h/b"]).unwrap();
+        let Some(Command::Mirror(mirror)) = cli.command else { panic!("no mirror") };
+        assert_eq!(mirror.from_and_to, ["a", "ftp://h/b"]);
+    }
+
+    #[test]
     fn incomplete_lines_are_usage_errors() {
-        for line in [&["muxftp", "ls"][..], &["muxftp", "get"], &["muxftp", "put", "x"], &["muxftp", "a", "b"]] {
+        for line in [&["muxftp", "ls"][..], &["muxftp", "get"], &["muxftp", "put"], &["muxftp", "a", "b"]] {
             assert_eq!(Cli::try_parse_from(line).unwrap_err().exit_code(), 2, "{line:?}");
         }
     }

@@ -63,8 +63,8 @@ pub(crate) fn get(args: &Get, connection: &Connection) -> Result<(), Trouble> {
 
 /// `muxftp put`.
 pub(crate) fn put(args: &Put, connection: &Connection) -> Result<(), Trouble> {
-    let Some((url, files)) = args.files_and_url.split_last() else {
-        return Err(Trouble::Usage("say which files, and where they go".to_owned()));
+    let Some((url, files @ [_, ..])) = args.files_and_url.split_last() else {
+        return Err(Trouble::Usage("say which files, and where they go: muxftp put FILE... URL".to_owned()));
     };
     let Some(url) = url.to_str() else {
         return Err(Trouble::Usage("the URL, which comes last, is not text".to_owned()));
@@ -90,7 +90,9 @@ pub(crate) fn put(args: &Put, connection: &Connection) -> Result<(), Trouble> {
 /// `muxftp mirror`.
 pub(crate) fn mirror(args: &Mirror, connection: &Connection) -> Result<(), Trouble> {
     let [from, to] = args.from_and_to.as_slice() else {
-        return Err(Trouble::Usage("say from where, and to where".to_owned()));
+        return Err(Trouble::Usage(
+            "say from where, and to where: muxftp mirror URL DIRECTORY, or muxftp mirror -R DIRECTORY URL".to_owned(),
+        ));
     };
     let (url, local) = if args.reverse { (to, from) } else { (from, to) };
     let Some(url) = url.to_str() else {

@@ -121,6 +121,7 @@ fn files_are_changed_without_the_prompt() {
     assert_eq!(fs::metadata(server.root().join("d e/g")).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(run(&["chmod", "9", &url("f")]).status.code(), Some(2));
     assert_eq!(run(&["rm", &url("nope"), &url("d%20e/g")]).status.code(), Some(1));
+    assert_eq!(run(&["put", &url("")]).status.code(), Some(2));
     assert!(names(&server.root().join("d e")).is_empty(), "the rest is done all the same");
 }
 
