@@ -12,7 +12,7 @@ use muxftp_proto::client::io::ClientTimeouts;
 /// With a URL alone it opens a prompt; `ls`, `get` and `put` do one thing and end.
 #[derive(Debug, Parser)]
 #[command(name = "muxftp", version, after_long_help = AFTER_HELP, after_help = "More with --help.",
-          override_usage = "muxftp [OPTIONS] URL\n       muxftp [OPTIONS] ls|get|put ...",
+          override_usage = "muxftp [OPTIONS] URL\n       muxftp [OPTIONS] COMMAND ...",
           subcommand_negates_reqs = true, arg_required_else_help = true)]
 pub(crate) struct Cli {
     /// The server to open a prompt on
@@ -36,6 +36,20 @@ pub(crate) enum Command {
     Get(Get),
     /// Upload files
     Put(Put),
+    /// Copy a whole tree from or to a server, but for what is the same already; only with ftp:// and ftps://
+    Mirror(Mirror),
+    /// Make directories on an ftp server
+    Mkdir(Names),
+    /// Remove empty directories on an ftp server
+    Rmdir(Names),
+    /// Remove files on an ftp server
+    Rm(Names),
+    /// Show how many bytes files on an ftp server have
+    Size(Names),
+    /// Rename a file or directory on an ftp server
+    Mv(Mv),
+    /// Set rights on an ftp server
+    Chmod(Chmod),
 }
 
 /// `muxftp ls`.
@@ -71,7 +85,7 @@ pub(crate) struct Get {
 pub(crate) struct Put {
     /// The files to upload, or `-` for standard input, and last the URL: of the server or a directory with a `/` at its
     /// end, where files keep their names, or for one file with its new NAME
-    #[arg(value_name = "FILE... URL[/NAME]", required = true, num_args = 2..)]
+    #[arg(value_name = "FILE... URL[/NAME]", required = true)]
     pub(crate) files_and_url: Vec<OsString>,
     /// Send only what the server's file lacks; only with ftp:// and ftps://
     #[arg(short = 'c', long = "continue")]
@@ -79,6 +93,53 @@ pub(crate) struct Put {
     /// No progress and no result lines
     #[arg(short, long)]
     pub(crate) quiet: bool,
+}
+
+/// `muxftp mkdir`, `rmdir`, `rm` and `size`.
+#[derive(Debug, Args)]
+pub(crate) struct Names {
+    /// What it is to be done to
+    #[arg(value_name = "URL/NAME", required = true)]
+    pub(crate) urls: Vec<String>,
+}
+
+/// `muxftp mv`.
+#[derive(Debug, Args)]
+pub(crate) struct Mv {
+    /// The file or directory
+    #[arg(value_name = "URL/NAME")]
+    pub(crate) url: String,
+    /// The name it is to have, on the same server, as the URL's NAME is written but without %XX
+    #[arg(value_name = "NEW-NAME")]
+    pub(crate) new_name: String,
+}
+
+/// `muxftp chmod`.
+#[derive(Debug, Args)]
+pub(crate) struct Chmod {
+    /// In octal digits, such as 644
+    #[arg(value_name = "MODE")]
+    pub(crate) mode: String,
+    /// Files and directories
+    #[arg(value_name = "URL/NAME", required = true)]
+    pub(crate) urls: Vec<String>,
+}
+
+/// `muxftp mirror`.
+#[derive(Debug, Args)]
+pub(crate) struct Mirror {
+    /// From here to the server: DIRECTORY first, then the URL
+    #[arg(short = 'R', long)]
+    pub(crate) reverse: bool,
+    /// So many files at once, each on a connection of its own; one more walks the tree
+    #[arg(long, value_name = "N", default_value_t = crate::mirror::PARALLEL, value_parser = clap::value_parser!(u8).range(1..=32))]
+    pub(crate) parallel: u8,
+    /// Name each file that is copied or left out
+    #[arg(long)]
+    pub(crate) names: bool,
+    /// URL and DIRECTORY; what is newer at its source, or of another size, is copied anew; nothing is deleted; links are left out
+    #[arg(value_name = "FROM TO", required = true)]
+    pub(crate) from_and_to: Vec<OsString>,
 }
 
 /// How to treat the server.
@@ -142,6 +203,7 @@ Examples:
   muxftp get simple://127.0.0.1:2021/notes.txt -o /tmp/n.txt
   muxftp put a.txt 'my notes.txt' simple://127.0.0.1:2021
   tar c . | muxftp put - simple://127.0.0.1:2021/all.tar
+  muxftp mirror ftp://ftp.example.org/pub/photos photos
   muxftp get ftp://ann@ftp.example.org/notes.txt --tls required
 
 URLs: DIALECT://HOST[:PORT][/NAME] with the dialects simple (port 2021 when left
@@ -203,8 +265,18 @@ mod tests {
     }
 
     #[test]
+    fn options_may_stand_between_files_and_url() {
+        let cli = Cli::try_parse_from(["muxftp", "put", "-c", "a", "--tls", "off", "ftp://h"]).unwrap();
+        let Some(Command::Put(put)) = cli.command else { panic!("no put") };
+        assert_eq!(put.files_and_url, ["a", "ftp://h"]);
+        let cli = Cli::try_parse_from(["muxftp", "mirror", "-R", "a", "--tls", "off", "ftp://h/b"]).unwrap();
+        let Some(Command::Mirror(mirror)) = cli.command else { panic!("no mirror") };
+        assert_eq!(mirror.from_and_to, ["a", "ftp://h/b"]);
+    }
+
+    #[test]
     fn incomplete_lines_are_usage_errors() {
-        for line in [&["muxftp", "ls"][..], &["muxftp", "get"], &["muxftp", "put", "x"], &["muxftp", "a", "b"]] {
+        for line in [&["muxftp", "ls"][..], &["muxftp", "get"], &["muxftp", "put"], &["muxftp", "a", "b"]] {
             assert_eq!(Cli::try_parse_from(line).unwrap_err().exit_code(), 2, "{line:?}");
         }
     }

@@ -7,10 +7,12 @@ mod credentials;
 mod engine;
 mod login;
 mod many;
+mod mirror;
 mod netrc;
 mod oneshot;
 mod progress;
 mod prompt;
+mod remote;
 mod resume;
 mod target;
 mod trouble;
@@ -19,6 +21,7 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
+use muxftp_proto::client::io::Operation;
 
 use args::{Cli, Command};
 use trouble::Trouble;
@@ -43,6 +46,21 @@ fn run(cli: &Cli) -> Result<(), Trouble> {
         (Some(Command::Ls(ls)), None) => oneshot::ls(ls, &cli.connection),
         (Some(Command::Get(get)), None) => oneshot::get(get, &cli.connection),
         (Some(Command::Put(put)), None) => oneshot::put(put, &cli.connection),
+        (Some(Command::Mirror(mirror)), None) => oneshot::mirror(mirror, &cli.connection),
+        (Some(Command::Mkdir(names)), None) => {
+            remote::each(names, &cli.connection, "mkdir", |name| Operation::MakeDirectory { name })
+        }
+        (Some(Command::Rmdir(names)), None) => {
+            remote::each(names, &cli.connection, "rmdir", |name| Operation::RemoveDirectory { name })
+        }
+        (Some(Command::Rm(names)), None) => {
+            remote::each(names, &cli.connection, "rm", |name| Operation::Delete { name })
+        }
+        (Some(Command::Size(names)), None) => {
+            remote::each(names, &cli.connection, "size", |name| Operation::Size { name })
+        }
+        (Some(Command::Mv(mv)), None) => remote::mv(mv, &cli.connection),
+        (Some(Command::Chmod(chmod)), None) => remote::chmod(chmod, &cli.connection),
         (None, url) => prompt::run(url.unwrap_or_default(), &cli.connection, cli.menu),
     }
 }

@@ -9,9 +9,10 @@ use std::path::Path;
 use muxftp_proto::client::io::{ListingForm, Operation, PutMode};
 use muxftp_proto::{Dialect, Escaped};
 
-use crate::args::{Connection, Get, Ls, Put};
+use crate::args::{Connection, Get, Ls, Mirror, Put};
 use crate::content::{Content, Download, Listing, Upload};
 use crate::engine::{Engine, Watch};
+use crate::mirror::{self, Plan};
 use crate::progress::{Progress, result_line};
 use crate::report;
 use crate::resume;
@@ -62,8 +63,8 @@ pub(crate) fn get(args: &Get, connection: &Connection) -> Result<(), Trouble> {
 
 /// `muxftp put`.
 pub(crate) fn put(args: &Put, connection: &Connection) -> Result<(), Trouble> {
-    let Some((url, files)) = args.files_and_url.split_last() else {
-        return Err(Trouble::Usage("say which files, and where they go".to_owned()));
+    let Some((url, files @ [_, ..])) = args.files_and_url.split_last() else {
+        return Err(Trouble::Usage("say which files, and where they go: muxftp put FILE... URL".to_owned()));
     };
     let Some(url) = url.to_str() else {
         return Err(Trouble::Usage("the URL, which comes last, is not text".to_owned()));
@@ -83,6 +84,32 @@ pub(crate) fn put(args: &Put, connection: &Connection) -> Result<(), Trouble> {
     });
     let result = run_all(results);
     sessions.end();
+    result
+}
+
+/// `muxftp mirror`.
+pub(crate) fn mirror(args: &Mirror, connection: &Connection) -> Result<(), Trouble> {
+    let [from, to] = args.from_and_to.as_slice() else {
+        return Err(Trouble::Usage(
+            "say from where, and to where: muxftp mirror URL DIRECTORY, or muxftp mirror -R DIRECTORY URL".to_owned(),
+        ));
+    };
+    let (url, local) = if args.reverse { (to, from) } else { (from, to) };
+    let Some(url) = url.to_str() else {
+        return Err(Trouble::Usage("the URL is not text".to_owned()));
+    };
+    let order = if args.reverse { "DIRECTORY URL" } else { "URL DIRECTORY, or with -R DIRECTORY URL" };
+    let target = Target::parse(url).map_err(|wrong| Trouble::Usage(format!("{wrong} (muxftp mirror {order})")))?;
+    let plan = Plan {
+        remote: target.path,
+        local: local.into(),
+        is_upload: args.reverse,
+        parallel: args.parallel,
+        verbose: args.names,
+    };
+    let mut engine = Engine::new(&target.server, connection)?;
+    let result = mirror::run(&mut engine, &plan).map(|line| println!("{line}"));
+    engine.quit();
     result
 }
 
@@ -171,17 +198,17 @@ struct PlannedUpload {
 }
 
 /// The session of the present URL: kept while the next URL is of the same server.
-struct Sessions<'a> {
+pub(crate) struct Sessions<'a> {
     connection: &'a Connection,
     engine: Option<Engine>,
 }
 
 impl<'a> Sessions<'a> {
-    fn new(connection: &'a Connection) -> Sessions<'a> {
+    pub(crate) fn new(connection: &'a Connection) -> Sessions<'a> {
         Sessions { connection, engine: None }
     }
 
-    fn on(&mut self, server: &ServerName) -> Result<&mut Engine, Trouble> {
+    pub(crate) fn on(&mut self, server: &ServerName) -> Result<&mut Engine, Trouble> {
         if self.engine.as_ref().is_some_and(|engine| engine.server() != server) {
             self.end();
         }
@@ -191,14 +218,14 @@ impl<'a> Sessions<'a> {
         }
     }
 
-    fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         if let Some(mut engine) = self.engine.take() {
             engine.quit();
         }
     }
 }
 
-fn parse_all(urls: &[String]) -> Result<Vec<Target>, Trouble> {
+pub(crate) fn parse_all(urls: &[String]) -> Result<Vec<Target>, Trouble> {
     urls.iter().map(|url| Target::parse(url).map_err(Trouble::Usage)).collect()
 }
 
@@ -225,7 +252,7 @@ fn plan_uploads(files: &[OsString], target: &Target) -> Result<Vec<PlannedUpload
 }
 
 /// Does all, reporting each failure when it comes; one alone is left to the caller to report.
-fn run_all(results: impl ExactSizeIterator<Item = Result<(), Trouble>>) -> Result<(), Trouble> {
+pub(crate) fn run_all(results: impl ExactSizeIterator<Item = Result<(), Trouble>>) -> Result<(), Trouble> {
     let alone = results.len() == 1;
     let mut code = None;
     for result in results {

@@ -71,6 +71,11 @@ impl Listing {
         io::stdout().flush()
     }
 
+    /// Whether more came than is kept.
+    pub(crate) fn is_cut(&self) -> bool {
+        matches!(self, Listing::Collect { bytes } if bytes.len() >= COLLECTED_BYTES_MAX)
+    }
+
     /// The lines that were collected, without their ends.
     pub(crate) fn lines(&self) -> impl Iterator<Item = &[u8]> {
         let bytes = match self {

@@ -11,7 +11,9 @@ use super::table::{Verb, help};
 use crate::content::Upload;
 use crate::engine::Engine;
 use crate::many;
+use crate::mirror::{self, PARALLEL, Plan};
 use crate::oneshot;
+use crate::remote;
 use crate::resume;
 use crate::trouble::Trouble;
 
@@ -32,6 +34,7 @@ pub(super) fn run(engine: &mut Engine, verb: Verb, flags: &str, words: &[String]
         Verb::Put => put(engine, flags.contains('c'), first, second),
         Verb::GetMany => many::get(engine, words),
         Verb::PutMany => many::put(engine, words),
+        Verb::Mirror => copy_tree(engine, flags, first, second.unwrap_or_default()),
         Verb::ChangeDirectory => {
             engine.ask(&Operation::ChangeDirectory { name: named(first) }, &said("cd", first))?;
             engine.remember_directory().map(|path| println!("{}", Escaped(&path)))
@@ -50,8 +53,7 @@ pub(super) fn run(engine: &mut Engine, verb: Verb, flags: &str, words: &[String]
             Ok(())
         }
         Verb::SetMode => {
-            let mode = u32::from_str_radix(first, 8).ok().filter(|&mode| mode <= 0o7777);
-            let mode = mode.ok_or_else(|| Trouble::Usage("the mode is octal digits, such as 644 or 755".to_owned()))?;
+            let mode = remote::parse_mode(first)?;
             let name = second.unwrap_or_default();
             engine.ask(&Operation::SetMode { name: named(name), mode }, &said("chmod", name)).map(drop)
         }
@@ -92,6 +94,19 @@ fn put(engine: &mut Engine, goes_on: bool, local: &str, name: Option<&str>) -> R
     };
     println!("{line}");
     Ok(())
+}
+
+fn copy_tree(engine: &mut Engine, flags: &str, from: &str, to: &str) -> Result<(), Trouble> {
+    let is_upload = flags.contains('R');
+    let (remote, local) = if is_upload { (to, from) } else { (from, to) };
+    let plan = Plan {
+        remote: remote.as_bytes().to_vec(),
+        local: at_home(local),
+        is_upload,
+        parallel: PARALLEL,
+        verbose: flags.contains('v'),
+    };
+    mirror::run(engine, &plan).map(|line| println!("{line}"))
 }
 
 /// The same with each name, up to the first that fails.

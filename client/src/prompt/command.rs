@@ -124,6 +124,7 @@ mod tests {
             ("RETRIEVE -c a", flagged(Verb::Get, "c", &["a"])),
             ("store -- -c", command(Verb::Put, &["-c"])),
             ("put -", command(Verb::Put, &["-"])),
+            ("mirror -vR a b", flagged(Verb::Mirror, "vR", &["a", "b"])),
             ("rm -x 'y z' w", command(Verb::Remove, &["-x", "y z", "w"])),
             ("quote SITE CHMOD 644 a", command(Verb::Quote, &["SITE", "CHMOD", "644", "a"])),
             ("?", command(Verb::Help, &[])),

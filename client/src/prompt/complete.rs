@@ -218,7 +218,7 @@ mod tests {
         let texts = |begun| commands(begun).into_iter().map(|pair| pair.replacement).collect::<Vec<_>>();
         assert_eq!(texts("g"), ["get "]);
         assert_eq!(texts("GE"), ["GET "]);
-        assert_eq!(texts("m"), ["mget ", "mput ", "mkdir ", "mv "]);
+        assert_eq!(texts("m"), ["mget ", "mput ", "mirror ", "mkdir ", "mv "]);
         assert_eq!(texts("l"), ["ls ", "lcd ", "lpwd "]);
         assert!(texts("é").is_empty());
     }

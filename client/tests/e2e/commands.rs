@@ -98,6 +98,34 @@ fn resume_works_without_the_prompt() {
 }
 
 #[test]
+fn files_are_changed_without_the_prompt() {
+    let server = TestServer::of_ftp(TlsMode::Off, |_| {});
+    let here = tempfile::tempdir().unwrap();
+    fs::write(server.root().join("f"), "12345").unwrap();
+    let url = |name: &str| format!("ftp://ann@127.0.0.1:{}/{name}", server.port());
+    let run = |args: &[&str]| {
+        let args = [args, &["--tls", "off"]].concat();
+        muxftp(here.path(), &args).env("MUXFTP_PASSWORD", PASSWORD).output().unwrap()
+    };
+    assert_eq!(text(&run(&["size", &url("f"), &url("f")]).stdout), "5\n5\n");
+    for args in [
+        &["mkdir", &url("d%20e"), &url("gone")][..],
+        &["rmdir", &url("gone")],
+        &["mv", &url("f"), "d e/g"],
+        &["chmod", "600", &url("d%20e/g")],
+    ] {
+        let output = run(args);
+        assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));
+    }
+    assert_eq!(names(server.root()), ["d e"]);
+    assert_eq!(fs::metadata(server.root().join("d e/g")).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(run(&["chmod", "9", &url("f")]).status.code(), Some(2));
+    assert_eq!(run(&["rm", &url("nope"), &url("d%20e/g")]).status.code(), Some(1));
+    assert_eq!(run(&["put", &url("")]).status.code(), Some(2));
+    assert!(names(&server.root().join("d e")).is_empty(), "the rest is done all the same");
+}
+
+#[test]
 fn dialects_without_a_command_say_so() {
     for dialect in Dialect::OF_CLIENTS {
         let server = TestServer::speaking(dialect);

@@ -4,6 +4,7 @@
 mod commands;
 mod ftp;
 mod hostile;
+mod mirror;
 mod oneshot;
 mod prompt;
 mod support;

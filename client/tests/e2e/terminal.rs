@@ -8,6 +8,7 @@ use std::process::{Child, Command, ExitStatus};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use muxftp_server::config::TlsMode;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use crate::support::{Control, Fake, TestServer, names};
@@ -48,8 +49,8 @@ impl Person {
         self.keyboard.write_all(keys.as_bytes()).unwrap();
     }
 
-    /// Reads until `text` has come; what came with it is done with.
-    fn sees(&mut self, text: &str) {
+    /// Reads until `text` has come, and gives what came up to its end; that is done with.
+    fn sees(&mut self, text: &str) -> String {
         while !self.seen.contains(text) {
             match self.screen.recv_timeout(HANG) {
                 Ok(bytes) => self.seen.push_str(&String::from_utf8_lossy(&bytes)),
@@ -60,7 +61,7 @@ impl Person {
             }
         }
         let end = self.seen.find(text).unwrap() + text.len();
-        self.seen.drain(..end);
+        self.seen.drain(..end).collect()
     }
 
     fn leaves(mut self) -> ExitStatus {
@@ -143,6 +144,32 @@ fn ctrl_c_ends_the_transfer_and_not_the_prompt() {
     assert!(person.leaves().success());
     assert_eq!(names(here.path()), ["state"]);
     fake.join();
+}
+
+#[test]
+fn ctrl_c_gives_up_a_transfer_of_ftp_and_the_session_goes_on() {
+    let server = TestServer::of_ftp(TlsMode::Off, |_| {});
+    let here = tempfile::tempdir().unwrap();
+    fs::create_dir(server.root().join("d")).unwrap();
+    // More than anybody waits for, and no byte of it on a disk.
+    File::create(server.root().join("d/big")).unwrap().set_len(1 << 42).unwrap();
+    let mut person = Person::sit_down(here.path(), &["-v", &server.url("")]);
+    person.sees("ftp> ");
+    person.types("cd d\r");
+    person.sees("/d\r\n");
+    person.sees("ftp> ");
+    person.types("get big /dev/null\r");
+    person.sees("4.00 TiB");
+    person.types("\x03");
+    person.sees("C: ABOR");
+    person.sees("muxftp: interrupted");
+    person.sees("ftp> ");
+    person.types("noop\r");
+    let between = person.sees("C: NOOP");
+    assert!(!between.contains("C: USER"), "no new log-in: {between}");
+    person.types("exit\r");
+    assert!(person.leaves().success());
+    assert_eq!(names(here.path()), ["state"]);
 }
 
 /// Not a limit on speed: it only turns a hang into a failure.
