@@ -113,7 +113,7 @@ fn downloads_are_of_preloaded_files_and_the_popular_ones_are_more_frequent() {
                 *hits.entry(name).or_default() += 1;
             }
             Work::List { path, .. } => assert_eq!(&*path, "d"),
-            Work::Put { .. } => {}
+            other => assert!(matches!(other, Work::Put { .. }), "{other:?}"),
         }
     }
     assert!((0..20).all(|number| hits.contains_key(&*format!("small-{number:05}"))));
