@@ -246,10 +246,8 @@ impl<'a> Fleet<'a> {
             return;
         }
         let warmup = due < self.times.warmup_end;
-        if !warmup {
-            if self.scenario.run.operations.is_some_and(|most| self.measured_started >= most) {
-                return self.end_measuring(rx);
-            }
+        if !warmup && self.scenario.run.operations.is_some_and(|most| self.measured_started >= most) {
+            return self.end_measuring(rx);
         }
         if self.clients[index].needs_log_in(&self.shared) {
             self.clients[index].waiting = Some((planned, due));
