@@ -145,7 +145,12 @@ fn write_mix(out: &mut String, scenario: &Scenario) -> fmt::Result {
             }
             Action::Put { size, names } => (Some(size), format!("{} names per client: {size}", grouped(*names))),
             Action::GetPath { path } => (None, path.clone()),
-            Action::List { path } => (None, format!("/{path}")),
+            Action::List { path, .. } => (None, format!("/{path}")),
+            Action::Append { size } => (Some(size), format!("a file per client: {size}")),
+            Action::Delete => (None, "a file made for it".to_owned()),
+            Action::Rename => (None, "a file per client, there and back".to_owned()),
+            Action::MakeDirectory => (None, "a directory per client, removed afterwards".to_owned()),
+            Action::Stat { set } => (None, format!("files \"{}\"", scenario.files[*set].set)),
             Action::LogIn => (None, "of each session".to_owned()),
             Action::LogOut => (None, "of each session that has had its operations".to_owned()),
         };

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use muxftp_proto::client::io::ListingForm;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution as _, Zipf};
@@ -34,8 +35,10 @@ pub struct ClientPlan {
     shared: Arc<Shared>,
     rng: ChaCha8Rng,
     client: usize,
-    /// Uploads so far, by operation.
+    /// Uploads, renames and appends so far, by operation.
     uploads: Vec<u64>,
+    /// Bytes of the file that grows, by operation.
+    grown: Vec<u64>,
 }
 
 /// One operation to do.
@@ -70,6 +73,45 @@ pub enum Work {
     List {
         /// The directory; empty: the target's own.
         path: Arc<str>,
+        /// How names are written.
+        form: ListingForm,
+    },
+    /// Upload at the end of a file.
+    Append {
+        /// The file.
+        name: String,
+        /// What it holds afterwards.
+        content: Content,
+        /// Bytes that it holds before.
+        from: u64,
+    },
+    /// Delete a file that is made for it.
+    Delete {
+        /// The file.
+        name: String,
+    },
+    /// Rename a file.
+    Rename {
+        /// Its name.
+        from: String,
+        /// Its name to be.
+        to: String,
+        /// What it holds.
+        content: Content,
+        /// The way back: the file is there.
+        is_back: bool,
+    },
+    /// Make a directory, and remove it afterwards.
+    MakeDirectory {
+        /// The directory.
+        name: String,
+    },
+    /// Ask for a file's size.
+    Stat {
+        /// The file.
+        name: Arc<str>,
+        /// What it holds.
+        content: Content,
     },
 }
 
@@ -90,7 +132,12 @@ enum Drawn {
     GetFromSet(Picker),
     GetPath(Arc<str>),
     Put { operation: String, size: Distribution, names: u64 },
-    List(Arc<str>),
+    List(Arc<str>, ListingForm),
+    Append { operation: String, size: Distribution },
+    Delete(String),
+    Rename(String),
+    MakeDirectory(String),
+    Stat(Picker),
 }
 
 /// Draws an index into the preloaded files.
@@ -114,7 +161,12 @@ impl Plan {
             Action::Put { size, names } => {
                 Drawn::Put { operation: operation.name.clone(), size: size.clone(), names: *names }
             }
-            Action::List { path } => Drawn::List(path.as_str().into()),
+            Action::List { path, form } => Drawn::List(path.as_str().into(), *form),
+            Action::Append { size } => Drawn::Append { operation: operation.name.clone(), size: size.clone() },
+            Action::Delete => Drawn::Delete(operation.name.clone()),
+            Action::Rename => Drawn::Rename(operation.name.clone()),
+            Action::MakeDirectory => Drawn::MakeDirectory(operation.name.clone()),
+            Action::Stat { set } => Drawn::Stat(Picker::new(pickers[*set].0, pickers[*set].1)),
             Action::LogIn | Action::LogOut => unreachable!("filtered out below"),
         };
         // What belongs to sessions stands behind these, so that indices are the scenario's.
@@ -146,6 +198,7 @@ impl Plan {
             rng: stream(self.shared.seed, index as u64 + 1),
             client: index,
             uploads: vec![0; self.shared.operations.len()],
+            grown: vec![0; self.shared.operations.len()],
         }
     }
 
@@ -180,10 +233,32 @@ impl ClientPlan {
                 Work::Get { name: Arc::clone(&file.name), content: Some(file.content) }
             }
             Drawn::GetPath(path) => Work::Get { name: Arc::clone(path), content: None },
-            Drawn::List(path) => Work::List { path: Arc::clone(path) },
+            Drawn::List(path, form) => Work::List { path: Arc::clone(path), form: *form },
+            Drawn::Stat(picker) => {
+                let file = &shared.preload[picker.pick(&mut self.rng)];
+                Work::Stat { name: Arc::clone(&file.name), content: file.content }
+            }
+            Drawn::MakeDirectory(name) => Work::MakeDirectory { name: format!("{name}-c{:04}", self.client) },
+            Drawn::Delete(name) => Work::Delete { name: format!("{name}-c{:04}", self.client) },
+            Drawn::Rename(name) => {
+                let turn = self.count(operation);
+                let one = format!("{name}-c{:04}-a", self.client);
+                let other = format!("{name}-c{:04}-b", self.client);
+                let content = Content { key: content_key(shared.seed, &one, turn / 2), size: RENAMED_BYTES };
+                let is_back = turn % 2 == 1;
+                let (from, to) = if is_back { (other, one) } else { (one, other) };
+                Work::Rename { from, to, content, is_back }
+            }
+            Drawn::Append { operation: name, size } => {
+                let turn = self.count(operation);
+                let name = format!("{name}-c{:04}", self.client);
+                let from = if turn.is_multiple_of(APPENDS) { 0 } else { self.grown[operation] };
+                self.grown[operation] = from + size.sample(&mut self.rng);
+                let key = content_key(shared.seed, &name, turn / APPENDS);
+                Work::Append { name, content: Content { key, size: self.grown[operation] }, from }
+            }
             Drawn::Put { operation: name, size, names } => {
-                let upload = self.uploads[operation];
-                self.uploads[operation] += 1;
+                let upload = self.count(operation);
                 let size = size.sample(&mut self.rng);
                 let name = format!("{name}-c{:04}-{:03}", self.client, upload % names);
                 let key = content_key(shared.seed, &name, upload / names);
@@ -191,6 +266,13 @@ impl ClientPlan {
             }
         };
         Planned { operation, think_ns, work }
+    }
+
+    /// How often the operation was drawn before.
+    fn count(&mut self, operation: usize) -> u64 {
+        let before = self.uploads[operation];
+        self.uploads[operation] += 1;
+        before
     }
 }
 
@@ -239,7 +321,18 @@ impl Digest {
                 self.text(name);
                 self.content(Some(*content));
             }
-            Work::List { path } => self.text(path),
+            Work::List { path, .. } => self.text(path),
+            Work::Delete { name } | Work::MakeDirectory { name } => self.text(name),
+            Work::Stat { name, .. } => self.text(name),
+            Work::Append { name, content, .. } => {
+                self.text(name);
+                self.content(Some(*content));
+            }
+            Work::Rename { from, to, content, .. } => {
+                self.text(from);
+                self.text(to);
+                self.content(Some(*content));
+            }
         }
     }
 
@@ -281,6 +374,10 @@ fn stream(seed: u64, stream: u64) -> ChaCha8Rng {
     rng
 }
 
+/// Times that a file grows before it begins anew: else it would grow as long as the run.
+const APPENDS: u64 = 16;
+/// Of a file that is renamed: its size does not matter to the server.
+const RENAMED_BYTES: u64 = 1024;
 const DIGEST_CLIENTS: usize = 1_000;
 const DIGEST_OPERATIONS: usize = 1_000;
 

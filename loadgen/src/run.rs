@@ -206,7 +206,7 @@ fn screen(args: &RunArgs) -> Screen {
 fn directories(scenario: &Scenario) -> impl Iterator<Item = PathBuf> {
     let of_sets = scenario.files.iter().map(|set| set.directory.as_str());
     let of_listings = scenario.operations.iter().filter_map(|operation| match &operation.action {
-        Action::List { path } => Some(path.as_str()),
+        Action::List { path, .. } => Some(path.as_str()),
         _ => None,
     });
     of_sets.chain(of_listings).filter(|directory| !directory.is_empty()).map(PathBuf::from)

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use muxftp_client::driver::{Connection, Endpoint, Finished, OperationResult, Owners, Speech};
-use muxftp_proto::client::io::{ListingForm, Operation, Outcome, PutMode};
+use muxftp_proto::client::io::{Operation, Outcome, PutMode};
 use muxftp_reactor::{Key, Reactor};
 
 use super::Owner;
@@ -38,6 +38,8 @@ pub(super) enum Task {
     Preload { name: Rc<str>, content: Content },
     /// An upload that is read back after the run.
     ReadBack { name: String, content: Content },
+    /// Before or after an operation of the mix, unrecorded; its failure is that of the operation.
+    Aside { operation: usize, begun: Instant, warmup: bool, what: Option<(Operation, Payload)> },
     /// The session of `ftp` begins.
     LogIn(Option<Mark>),
     /// The session is ended, to make a new one.
@@ -71,6 +73,10 @@ pub(super) struct Client {
     task: Option<Task>,
     /// The next operation, while its time has not come.
     pub(super) waiting: Option<(Planned, Instant)>,
+    /// What the waiting operation needs has been done.
+    pub(super) is_prepared: bool,
+    /// What is to be done before anything else.
+    pub(super) tidying: Option<(usize, bool, Operation)>,
     /// A timer for due times and for the first connect.
     pub(super) timer: Key,
     operations_on_session: u64,
@@ -88,6 +94,8 @@ impl Client {
             is_logged_in: false,
             task: None,
             waiting: None,
+            is_prepared: false,
+            tidying: None,
             timer,
             operations_on_session: 0,
             uploads: BTreeMap::new(),
@@ -112,9 +120,9 @@ impl Client {
     }
 
     /// Begins a task. It may end at once: see [`Client::take_ended`].
-    pub(super) fn begin(&mut self, rx: &mut Reactor<Owner>, shared: &Shared, task: Task) -> std::io::Result<()> {
+    pub(super) fn begin(&mut self, rx: &mut Reactor<Owner>, shared: &Shared, mut task: Task) -> std::io::Result<()> {
         debug_assert!(self.task.is_none());
-        let (operation, body) = shared.translate(&task);
+        let (operation, body) = shared.translate(&mut task);
         self.task = Some(task);
         self.connect(rx, shared)?;
         if let Some(connection) = &mut self.connection {
@@ -206,11 +214,12 @@ impl Shared {
         format!("{}{name}", self.prefix).into_bytes()
     }
 
-    fn translate(&self, task: &Task) -> (Operation, Payload) {
+    fn translate(&self, task: &mut Task) -> (Operation, Payload) {
         match task {
             Task::Planned { planned, .. } => self.translate_work(&planned.work),
             Task::Preload { name, content } => self.put(name, *content),
             Task::ReadBack { name, content } => self.get(name, Some(*content)),
+            Task::Aside { what, .. } => what.take().expect("it is begun once"),
             Task::LogIn(_) => (Operation::LogIn, Payload::Discard),
             Task::Goodbye(_) => (Operation::Quit, Payload::Discard),
         }
@@ -220,16 +229,47 @@ impl Shared {
         match work {
             Work::Get { name, content } => self.get(name, content.filter(|_| self.verify_contents)),
             Work::Put { name, content } => self.put(name, *content),
-            Work::List { path } => {
+            Work::List { path, form } => {
                 let full = self.full_name(path);
                 let directory = full.strip_suffix(b"/").unwrap_or(&full);
                 let path_on_server = (!directory.is_empty()).then(|| directory.to_vec());
                 let body = match self.verify_listings {
-                    true => Payload::Listing(self.known.check(path)),
+                    true => Payload::Listing(self.known.check(path, *form)),
                     false => Payload::Discard,
                 };
-                (Operation::List { path: path_on_server, form: ListingForm::Names }, body)
+                (Operation::List { path: path_on_server, form: *form }, body)
             }
+            Work::Append { name, content, from } => {
+                let (name, size) = (self.full_name(name), Some(content.size - from));
+                let body = Payload::GenerateFrom(Rc::clone(&self.contents), *content, *from);
+                (Operation::Put { name, size, mode: PutMode::Append }, body)
+            }
+            Work::Delete { name } => (Operation::Delete { name: self.full_name(name) }, Payload::Discard),
+            Work::Rename { from, to, .. } => {
+                (Operation::Rename { from: self.full_name(from), to: self.full_name(to) }, Payload::Discard)
+            }
+            Work::MakeDirectory { name } => (Operation::MakeDirectory { name: self.full_name(name) }, Payload::Discard),
+            Work::Stat { name, content } => {
+                (Operation::Stat { name: self.full_name(name) }, Payload::Size(content.size))
+            }
+        }
+    }
+
+    /// What must be done before a work can be, unrecorded.
+    pub(super) fn preparation(&self, work: &Work) -> Option<(Operation, Payload)> {
+        match work {
+            Work::Append { name, content, from: 0 } => Some(self.put(name, Content { size: 0, ..*content })),
+            Work::Delete { name } => Some(self.put(name, Content { key: 0, size: 0 })),
+            Work::Rename { from, content, is_back: false, .. } => Some(self.put(from, *content)),
+            _ => None,
+        }
+    }
+
+    /// What must be done after it, so that it can be done again; unrecorded, too.
+    pub(super) fn tidying(&self, work: &Work) -> Option<Operation> {
+        match work {
+            Work::MakeDirectory { name } => Some(Operation::RemoveDirectory { name: self.full_name(name) }),
+            _ => None,
         }
     }
 

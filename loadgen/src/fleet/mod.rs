@@ -31,12 +31,13 @@ use muxftp_reactor::{Again, Clock, Handler, Key, Reactor, Readiness, TurnStats};
 use rustix::process::Signal;
 
 use crate::contents::{Content, Contents};
-use crate::plan::Plan;
+use crate::plan::{Plan, Work};
 use crate::record::{EndOfRun, Gauges, Recorder, Sample, SampleResult, Stage, Unfinished};
 use crate::scenario::{Action, Expect, Scenario, Timer};
 use audit::Audit;
 use client::{Client, Ended, Mark, Shared, Task};
 use idle::IdleSessions;
+use payload::Payload;
 use stages::Times;
 
 /// What a source of the reactor is.
@@ -191,6 +192,12 @@ impl<'a> Fleet<'a> {
 
     /// Gives a client without a task its next one, by the stage of the run.
     fn next_task(&mut self, rx: &mut Reactor<Owner>, index: usize) {
+        if let Some((operation, warmup, what)) = self.clients[index].tidying.take()
+            && !self.clients[index].needs_log_in(&self.shared)
+        {
+            let what = Some((what, Payload::Discard));
+            return self.begin(rx, index, Task::Aside { operation, begun: rx.now(), warmup, what });
+        }
         match self.recorder.stage() {
             Stage::Preload => self.next_preload(rx, index),
             Stage::Warmup | Stage::Measure => self.next_operation(rx, index),
@@ -239,15 +246,25 @@ impl<'a> Fleet<'a> {
             return;
         }
         let warmup = due < self.times.warmup_end;
-        if !warmup {
-            if self.scenario.run.operations.is_some_and(|most| self.measured_started >= most) {
-                return self.end_measuring(rx);
-            }
+        if !warmup && self.scenario.run.operations.is_some_and(|most| self.measured_started >= most) {
+            return self.end_measuring(rx);
         }
         if self.clients[index].needs_log_in(&self.shared) {
             self.clients[index].waiting = Some((planned, due));
             return self.begin_log_in(rx, index);
         }
+        let is_prepared = std::mem::take(&mut self.clients[index].is_prepared);
+        if !is_prepared && let Some(what) = self.shared.preparation(&planned.work) {
+            let operation = planned.operation;
+            // What it held before is gone, whether or not the operation is still to come.
+            if let Work::Append { name, .. } | Work::Rename { from: name, .. } = &planned.work {
+                self.clients[index].uploads.remove(name);
+            }
+            self.clients[index].waiting = Some((planned, due));
+            return self.begin(rx, index, Task::Aside { operation, begun: rx.now(), warmup, what: Some(what) });
+        }
+        // What was done for it is no part of it.
+        let due = if is_prepared { rx.refresh_now() } else { due };
         self.measured_started += u64::from(!warmup);
         self.recorder.due(planned.operation);
         self.recorder.started(planned.operation);
@@ -288,7 +305,11 @@ impl<'a> Fleet<'a> {
                 let completed = ended.finished.timeline.completed.unwrap_or_else(|| rx.now());
                 let phases = outcome::phases(due, taken, &ended.finished.timeline, completed);
                 self.note_upload(index, &ended, good);
-                let upload = matches!(planned.work, crate::plan::Work::Put { .. });
+                if good {
+                    let tidying = self.shared.tidying(&planned.work);
+                    self.clients[index].tidying = tidying.map(|what| (planned.operation, warmup, what));
+                }
+                let upload = matches!(planned.work, Work::Put { .. } | Work::Append { .. });
                 let bytes = ended.finished.bytes;
                 self.recorder.record(&Sample {
                     operation: planned.operation,
@@ -306,6 +327,20 @@ impl<'a> Fleet<'a> {
             Task::ReadBack { ref name, .. } => {
                 let name = name.clone();
                 self.take_in_read_back(&name, &mut ended);
+            }
+            Task::Aside { operation, begun, warmup, .. } => {
+                let result = outcome::judge(&mut ended.finished, &Expect::Ok, &ended.dialogue);
+                let client = &mut self.clients[index];
+                if let SampleResult::Good { .. } = result {
+                    client.is_prepared = client.waiting.is_some();
+                } else {
+                    client.waiting = None;
+                    self.recorder.due(operation);
+                    self.recorder.started(operation);
+                    let completed = ended.finished.timeline.completed.unwrap_or_else(|| rx.now());
+                    let phases = outcome::phases(begun, begun, &ended.finished.timeline, completed);
+                    self.recorder.record(&Sample { operation, warmup, phases, bytes_in: 0, bytes_out: 0, result });
+                }
             }
             Task::LogIn(mark) | Task::Goodbye(mark) => {
                 let is_log_in = matches!(ended.task, Task::LogIn(_));
@@ -334,13 +369,32 @@ impl<'a> Fleet<'a> {
     /// Keeps what the server has acknowledged of an upload; of a failed one nobody knows which version is there.
     fn note_upload(&mut self, index: usize, ended: &Ended, good: bool) {
         let Task::Planned { planned, .. } = &ended.task else { return };
-        let crate::plan::Work::Put { name, content } = &planned.work else { return };
         let uploads = &mut self.clients[index].uploads;
-        if good && client::is_complete(&ended.finished) {
-            self.shared.known.add(name);
-            uploads.insert(name.clone(), *content);
-        } else {
-            uploads.remove(name);
+        let is_done = good && client::is_complete(&ended.finished);
+        match &planned.work {
+            Work::Put { name, content } if is_done => {
+                self.shared.known.add(name);
+                uploads.insert(name.clone(), *content);
+            }
+            // What an append that failed has left is not known; the later ones add to that.
+            Work::Append { name, content, from } if is_done && (*from == 0 || uploads.contains_key(name)) => {
+                uploads.insert(name.clone(), *content);
+            }
+            Work::Put { name, .. } | Work::Append { name, .. } => {
+                uploads.remove(name);
+            }
+            Work::Rename { from, to, content, .. } => {
+                uploads.remove(from);
+                uploads.remove(to);
+                if is_done {
+                    uploads.insert(to.clone(), *content);
+                }
+            }
+            Work::Get { .. }
+            | Work::List { .. }
+            | Work::Delete { .. }
+            | Work::MakeDirectory { .. }
+            | Work::Stat { .. } => {}
         }
     }
 

@@ -7,6 +7,9 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use muxftp_proto::client::io::ListingForm;
+use muxftp_proto::representation::listed;
+
 /// The acknowledged names of all directories. Shared by the clients of one loop.
 #[derive(Debug, Clone, Default)]
 pub(super) struct KnownNames {
@@ -30,6 +33,7 @@ pub(super) struct ListingCheck {
     seen_count: usize,
     /// The beginning of a name whose end has not come yet.
     partial: Vec<u8>,
+    form: ListingForm,
 }
 
 impl KnownNames {
@@ -48,7 +52,7 @@ impl KnownNames {
     }
 
     /// A check of a listing that is asked for now.
-    pub(super) fn check(&self, directory: &str) -> ListingCheck {
+    pub(super) fn check(&self, directory: &str, form: ListingForm) -> ListingCheck {
         let expected = self.directories.borrow().get(directory).map_or(0, |entry| entry.names.len());
         ListingCheck {
             known: self.clone(),
@@ -57,6 +61,7 @@ impl KnownNames {
             seen: vec![0; expected.div_ceil(64)],
             seen_count: 0,
             partial: Vec::new(),
+            form,
         }
     }
 }
@@ -99,7 +104,13 @@ impl ListingCheck {
     }
 
     fn see(&mut self, directory: &Directory, name: &[u8]) {
-        let name = name.strip_suffix(b"\r").unwrap_or(name);
+        let line = name.strip_suffix(b"\r").unwrap_or(name);
+        let parsed = match self.form {
+            ListingForm::Names => None,
+            ListingForm::Long => listed::parse_long(line, NO_MATTER_WHEN),
+            ListingForm::Facts => listed::parse_facts(line),
+        };
+        let name = parsed.as_ref().map_or(line, |entry| &entry.name[..]);
         let Some(&number) = directory.numbers.get(name).filter(|&&number| number < self.expected) else { return };
         let (word, bit) = (&mut self.seen[number / 64], 1 << (number % 64));
         self.seen_count += usize::from(*word & bit == 0);
@@ -107,6 +118,8 @@ impl ListingCheck {
     }
 }
 
+/// Lines of `ls -l` lack the year; here only names are looked at.
+const NO_MATTER_WHEN: i64 = 0;
 /// No file system has longer names; a CR may follow.
 const NAME_BYTES_MAX: usize = 4096;
 
@@ -125,18 +138,32 @@ mod tests {
         let known = known(&["a", "b c", "d/x", "a"]);
         let text = b"a\r\nb c\nd/\nunknown\n";
         for size in 1..text.len() {
-            let mut check = known.check("");
+            let mut check = known.check("", ListingForm::Names);
             text.chunks(size).for_each(|piece| check.receive(piece));
             assert_eq!(check.finish(), Ok(()), "pieces of {size}");
         }
-        let mut check = known.check("d");
+        let mut check = known.check("d", ListingForm::Names);
         check.receive(b"x");
         assert_eq!(check.finish(), Ok(()), "the last name may lack its end");
     }
 
     #[test]
+    fn names_are_found_in_the_longer_forms() {
+        let long: &[u8] = b"-rw-r--r-- 1 ftp ftp 1 Jan  1 00:00 a\r\n-rw-r--r-- 1 ftp ftp 1 Jan  1 00:00 b c\r\n";
+        let facts: &[u8] = b"type=file;size=1; a\r\ntype=file;size=1; b c\r\n";
+        for (form, text) in [(ListingForm::Long, long), (ListingForm::Facts, facts)] {
+            let mut check = known(&["a", "b c"]).check("", form);
+            check.receive(text);
+            assert_eq!(check.finish(), Ok(()), "{form:?}");
+            let mut check = known(&["a", "b"]).check("", form);
+            check.receive(text);
+            assert!(check.finish().is_err(), "{form:?}: `b c` is not `b`");
+        }
+    }
+
+    #[test]
     fn a_missing_name_is_told() {
-        let mut check = known(&["a", "b"]).check("");
+        let mut check = known(&["a", "b"]).check("", ListingForm::Names);
         check.receive(b"a\na\n");
         assert_eq!(check.finish(), Err("1 of 2 acknowledged names; missing: b".to_owned()));
     }
@@ -144,8 +171,8 @@ mod tests {
     #[test]
     fn names_acknowledged_later_may_be_there_or_not() {
         let known = known(&["a"]);
-        let mut early = known.check("");
-        let mut late = known.check("");
+        let mut early = known.check("", ListingForm::Names);
+        let mut late = known.check("", ListingForm::Names);
         known.add("b");
         early.receive(b"a\n");
         late.receive(b"a\nb\n");

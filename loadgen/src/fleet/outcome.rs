@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use muxftp_client::driver::{Finished, OperationResult, Timeline};
 use muxftp_proto::Escaped;
-use muxftp_proto::client::io::{ClientStep, Failure, Outcome};
+use muxftp_proto::client::io::{ClientStep, Failure, Outcome, Told};
 
 use super::payload::{Mismatch, Payload};
 use crate::record::{FailureKind, FailureReport, Phase, SampleResult};
@@ -168,7 +168,9 @@ impl Fault {
 fn verified(finished: &mut Finished<Payload>, dialogue: &[u8]) -> SampleResult {
     let fault = match &mut finished.body {
         Payload::Discard => return SampleResult::Good { contents_verified: false, listing_verified: false },
-        Payload::Generate(..) => return SampleResult::Good { contents_verified: true, listing_verified: false },
+        Payload::Generate(..) | Payload::GenerateFrom(..) => {
+            return SampleResult::Good { contents_verified: true, listing_verified: false };
+        }
         Payload::Verify(verify) => match verify.finish() {
             Ok(()) => return SampleResult::Good { contents_verified: true, listing_verified: false },
             Err(Mismatch::Length { expected, received }) => {
@@ -177,6 +179,12 @@ fn verified(finished: &mut Finished<Payload>, dialogue: &[u8]) -> SampleResult {
             Err(Mismatch::Contents { offset }) => {
                 Fault::new(FailureKind::WrongContents, format!("the byte at offset {offset} differs"))
             }
+        },
+        Payload::Size(expected) => match &finished.result {
+            OperationResult::Ended(Outcome::Told(Told::Entry(entry)), _) if entry.size == Some(*expected) => {
+                return SampleResult::Good { contents_verified: false, listing_verified: false };
+            }
+            _ => Fault::new(FailureKind::WrongLength, format!("the server tells no size of {expected} bytes")),
         },
         Payload::Listing(check) => match check.finish() {
             Ok(()) => return SampleResult::Good { contents_verified: false, listing_verified: true },

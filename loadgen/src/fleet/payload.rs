@@ -17,6 +17,10 @@ pub(super) enum Payload {
     Verify(Verify),
     /// An upload.
     Generate(Rc<Contents>, Content),
+    /// An upload of the bytes from this one on.
+    GenerateFrom(Rc<Contents>, Content, u64),
+    /// No bytes: the file must have this size.
+    Size(u64),
     /// A listing that is compared with the acknowledged names.
     Listing(ListingCheck),
 }
@@ -75,13 +79,18 @@ impl Body for Payload {
         match self {
             Payload::Verify(verify) => verify.receive(bytes),
             Payload::Listing(check) => check.receive(bytes),
-            Payload::Discard | Payload::Generate(..) => {}
+            Payload::Discard | Payload::Generate(..) | Payload::GenerateFrom(..) | Payload::Size(_) => {}
         }
         Ok(())
     }
 
     fn provide(&mut self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        let Payload::Generate(contents, content) = self else { return Ok(0) };
+        let (contents, content, from) = match self {
+            Payload::Generate(contents, content) => (contents, content, 0),
+            Payload::GenerateFrom(contents, content, from) => (contents, content, *from),
+            _ => return Ok(0),
+        };
+        let offset = from + offset;
         let left = content.size.saturating_sub(offset);
         let count = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
         contents.fill(content.key, offset, &mut buffer[..count]);

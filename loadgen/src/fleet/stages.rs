@@ -218,7 +218,7 @@ impl Fleet<'_> {
                 self.retry_later(rx, index);
             }
             Some(Task::LogIn(None)) => self.fail_unrecorded_log_in(&report),
-            Some(Task::Goodbye(_)) | None => {}
+            Some(Task::Aside { .. } | Task::Goodbye(_)) | None => {}
         }
     }
 

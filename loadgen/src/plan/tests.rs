@@ -112,8 +112,8 @@ fn downloads_are_of_preloaded_files_and_the_popular_ones_are_more_frequent() {
                 assert_eq!(preloaded.get(&*name), content.as_ref());
                 *hits.entry(name).or_default() += 1;
             }
-            Work::List { path } => assert_eq!(&*path, "d"),
-            Work::Put { .. } => {}
+            Work::List { path, .. } => assert_eq!(&*path, "d"),
+            other => assert!(matches!(other, Work::Put { .. }), "{other:?}"),
         }
     }
     assert!((0..20).all(|number| hits.contains_key(&*format!("small-{number:05}"))));

@@ -1,5 +1,7 @@
 //! Reading the mix of a scenario: its file sets and operations, and what they say of each other.
 
+use muxftp_proto::client::io::ListingForm;
+
 use super::document::{Value, no_such};
 use super::model::*;
 use super::problems::Collector;
@@ -32,6 +34,7 @@ pub(super) fn read_files(sections: Vec<Section<'_>>, problems: &mut Collector) -
 pub(super) fn read_operations(
     sections: Vec<Section<'_>>,
     files: &[FileSet],
+    is_ftp: bool,
     problems: &mut Collector,
 ) -> Vec<Operation> {
     let mut operations: Vec<Operation> = Vec::with_capacity(sections.len());
@@ -40,7 +43,7 @@ pub(super) fn read_operations(
         if !name.is_empty() && operations.iter().any(|other| other.name == name) {
             section.report("name", problems, format!("there are two operations \"{name}\""));
         }
-        let action = read_action(&mut section, files, problems);
+        let action = read_action(&mut section, files, is_ftp, problems);
         operations.push(Operation {
             name,
             action,
@@ -70,9 +73,9 @@ pub(super) fn warnings(scenario: &Scenario) -> Vec<String> {
     let mut warnings = Vec::new();
     for (index, set) in scenario.files.iter().enumerate() {
         let uses = |operation: &Operation| match &operation.action {
-            Action::GetFromSet { set } => *set == index,
-            Action::List { path } => *path == set.directory,
-            Action::GetPath { .. } | Action::Put { .. } | Action::LogIn | Action::LogOut => false,
+            Action::GetFromSet { set } | Action::Stat { set } => *set == index,
+            Action::List { path, .. } => *path == set.directory,
+            _ => false,
         };
         if !scenario.operations.iter().any(uses) {
             warnings.push(format!("file set \"{}\" is put in place, but no operation uses it", set.set));
@@ -83,7 +86,7 @@ pub(super) fn warnings(scenario: &Scenario) -> Vec<String> {
     }
     for Operation { name, action, expect, .. } in &scenario.operations {
         match action {
-            Action::Put { size, .. } if size.max().is_none() => {
+            Action::Put { size, .. } | Action::Append { size } if size.max().is_none() => {
                 warnings.push(format!("operation \"{name}\": its sizes have no bound; add `max`"));
             }
             Action::GetPath { .. } if *expect == Expect::Ok && scenario.verify.contents => {
@@ -101,11 +104,31 @@ enum Verb {
     Get,
     Put,
     List,
+    Append,
+    Delete,
+    Rename,
+    MakeDirectory,
+    Stat,
 }
 
-fn read_action(section: &mut Section<'_>, files: &[FileSet], problems: &mut Collector) -> Action {
+fn read_action(section: &mut Section<'_>, files: &[FileSet], is_ftp: bool, problems: &mut Collector) -> Action {
     const VERBS: &[(&str, Verb)] = &[("get", Verb::Get), ("put", Verb::Put), ("ls", Verb::List)];
-    let verb = section.require("do", problems, word(VERBS));
+    const OF_FTP: &[(&str, Verb)] = &[
+        ("get", Verb::Get),
+        ("put", Verb::Put),
+        ("ls", Verb::List),
+        ("append", Verb::Append),
+        ("delete", Verb::Delete),
+        ("rename", Verb::Rename),
+        ("mkdir", Verb::MakeDirectory),
+        ("stat", Verb::Stat),
+    ];
+    const FORMS: &[(&str, ListingForm)] =
+        &[("names", ListingForm::Names), ("long", ListingForm::Long), ("facts", ListingForm::Facts)];
+    let verb = section.require("do", problems, word(if is_ftp { OF_FTP } else { VERBS }));
+    if !(is_ftp && matches!(verb, Some(Verb::List))) {
+        section.refuse("form", problems, "do = \"ls\" and dialect = \"ftp\"");
+    }
     match verb {
         Some(Verb::Get) => {
             refuse_put_keys(section, problems);
@@ -120,14 +143,41 @@ fn read_action(section: &mut Section<'_>, files: &[FileSet], problems: &mut Coll
         Some(Verb::List) => {
             section.refuse("files", problems, "do = \"get\"");
             refuse_put_keys(section, problems);
-            Action::List { path: section.read("path", problems, directory).unwrap_or_default() }
+            let form = if is_ftp { section.read("form", problems, word(FORMS)) } else { None };
+            let path = section.read("path", problems, directory).unwrap_or_default();
+            Action::List { path, form: form.unwrap_or_default() }
         }
         None => {
             // What belongs to which verb cannot be said: only make these keys known.
             for key in ["files", "path", "size", "names"] {
                 section.value(key);
             }
-            Action::List { path: String::new() }
+            Action::Delete
+        }
+        Some(Verb::Append) => {
+            for key in ["files", "path", "names"] {
+                section.refuse(key, problems, "other operations");
+            }
+            Action::Append { size: section.require("size", problems, distribution(Unit::Size)).unwrap_or_else(no_size) }
+        }
+        Some(Verb::Stat) => {
+            refuse_put_keys(section, problems);
+            section.refuse("path", problems, "do = \"get\" or do = \"ls\"");
+            section.require("files", problems, string);
+            match read_get(section, files, problems) {
+                Action::GetFromSet { set } => Action::Stat { set },
+                _ => Action::Stat { set: 0 },
+            }
+        }
+        Some(verb @ (Verb::Delete | Verb::Rename | Verb::MakeDirectory)) => {
+            for key in ["files", "path", "size", "names"] {
+                section.refuse(key, problems, "other operations");
+            }
+            match verb {
+                Verb::Delete => Action::Delete,
+                Verb::Rename => Action::Rename,
+                _ => Action::MakeDirectory,
+            }
         }
     }
 }

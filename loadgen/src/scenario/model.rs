@@ -7,6 +7,8 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use muxftp_proto::client::io::ListingForm;
+
 use super::access::Access;
 use super::distribution::Distribution;
 use super::threshold::Threshold;
@@ -183,6 +185,24 @@ pub enum Action {
     List {
         /// Directory below the target's; empty: the target's own.
         path: String,
+        /// How names are written; other than by name only in `ftp`.
+        form: ListingForm,
+    },
+    /// Upload at the end of a file of the client's own, which begins anew after a few times. Of `ftp`.
+    Append {
+        /// Bytes.
+        size: Distribution,
+    },
+    /// Delete a file that was put there for it. Of `ftp`.
+    Delete,
+    /// Rename a file of the client's own, there and back. Of `ftp`.
+    Rename,
+    /// Make a directory; it is removed afterwards. Of `ftp`.
+    MakeDirectory,
+    /// Ask for what is known of a file drawn from a set. Of `ftp`.
+    Stat {
+        /// Index into `Scenario::files`.
+        set: usize,
     },
     /// Make a session of `ftp` and log in: when there is none, never drawn.
     LogIn,
@@ -202,6 +222,11 @@ impl Action {
             Action::GetFromSet { .. } | Action::GetPath { .. } => "get",
             Action::Put { .. } => "put",
             Action::List { .. } => "ls",
+            Action::Append { .. } => "append",
+            Action::Delete => "delete",
+            Action::Rename => "rename",
+            Action::MakeDirectory => "mkdir",
+            Action::Stat { .. } => "stat",
             Action::LogIn => "login",
             Action::LogOut => "logout",
         }

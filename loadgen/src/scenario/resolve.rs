@@ -35,7 +35,7 @@ pub(super) fn resolve(root: &Table, source_text: &str, problems: &mut Collector)
     if operations.is_empty() {
         top.report("operation", problems, "there is no [[operation]]: nothing would be done");
     }
-    let mut operations = mix::read_operations(operations, &files, problems);
+    let mut operations = mix::read_operations(operations, &files, access.is_some(), problems);
     if access.is_some() {
         operations.extend(mix::of_session());
     }

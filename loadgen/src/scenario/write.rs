@@ -4,6 +4,8 @@
 
 use std::fmt::{self, Display, Write as _};
 
+use muxftp_proto::client::io::ListingForm;
+
 use super::access::{self, Access, Password};
 use super::model::*;
 use super::units::{Unit, print_duration};
@@ -134,13 +136,23 @@ fn write_operation(out: &mut String, operation: &Operation, files: &[FileSet]) -
     pair(out, "name", quoted(&operation.name))?;
     pair(out, "do", quoted(operation.action.word()))?;
     match &operation.action {
-        Action::GetFromSet { set } => pair(out, "files", quoted(&files[*set].set))?,
-        Action::GetPath { path } | Action::List { path } => pair(out, "path", quoted(path))?,
+        Action::GetFromSet { set } | Action::Stat { set } => pair(out, "files", quoted(&files[*set].set))?,
+        Action::GetPath { path } => pair(out, "path", quoted(path))?,
+        Action::List { path, form } => {
+            pair(out, "path", quoted(path))?;
+            match form {
+                // The other dialects know no other.
+                ListingForm::Names => {}
+                ListingForm::Long => pair(out, "form", quoted("long"))?,
+                ListingForm::Facts => pair(out, "form", quoted("facts"))?,
+            }
+        }
+        Action::Append { size } => pair(out, "size", quoted(size))?,
         Action::Put { size, names } => {
             pair(out, "size", quoted(size))?;
             pair(out, "names", names)?;
         }
-        Action::LogIn | Action::LogOut => {}
+        Action::Delete | Action::Rename | Action::MakeDirectory | Action::LogIn | Action::LogOut => {}
     }
     pair(out, "weight", operation.weight)?;
     match operation.expect {

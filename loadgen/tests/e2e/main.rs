@@ -3,6 +3,7 @@
 
 mod features;
 mod files;
+mod ftp;
 mod liar;
 mod liars;
 mod line;
