@@ -111,6 +111,8 @@ impl ListingCheck {
             ListingForm::Facts => listed::parse_facts(line),
         };
         let name = parsed.as_ref().map_or(line, |entry| &entry.name[..]);
+        // NLST of a directory names its files as they can be fetched: behind the directory.
+        let name = name.iter().rposition(|&byte| byte == b'/').map_or(name, |slash| &name[slash + 1..]);
         let Some(&number) = directory.numbers.get(name).filter(|&&number| number < self.expected) else { return };
         let (word, bit) = (&mut self.seen[number / 64], 1 << (number % 64));
         self.seen_count += usize::from(*word & bit == 0);
@@ -142,9 +144,15 @@ mod tests {
             text.chunks(size).for_each(|piece| check.receive(piece));
             assert_eq!(check.finish(), Ok(()), "pieces of {size}");
         }
-        let mut check = known.check("d", ListingForm::Names);
-        check.receive(b"x");
-        assert_eq!(check.finish(), Ok(()), "the last name may lack its end");
+        for listing in [&b"x"[..], b"d/x\r\n", b"/pub/d/x\r\n"] {
+            let mut check = known.check("d", ListingForm::Names);
+            check.receive(listing);
+            assert_eq!(
+                check.finish(),
+                Ok(()),
+                "the last name may lack its end, and each may stand behind its directory"
+            );
+        }
     }
 
     #[test]
