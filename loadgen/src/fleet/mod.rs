@@ -19,6 +19,7 @@ mod idle;
 mod names;
 mod outcome;
 mod payload;
+mod results;
 mod stages;
 
 use std::collections::VecDeque;
@@ -32,8 +33,8 @@ use rustix::process::Signal;
 
 use crate::contents::{Content, Contents};
 use crate::plan::{Plan, Work};
-use crate::record::{EndOfRun, Gauges, Recorder, Sample, SampleResult, Stage, Unfinished};
-use crate::scenario::{Action, Expect, Scenario, Timer};
+use crate::record::{EndOfRun, Gauges, Recorder, Stage, Unfinished};
+use crate::scenario::{Action, Scenario, Timer};
 use audit::Audit;
 use client::{Client, Ended, Mark, Shared, Task};
 use idle::IdleSessions;
@@ -293,109 +294,6 @@ impl<'a> Fleet<'a> {
         self.recorder.due(operation);
         self.recorder.started(operation);
         Some(Mark { operation, begun, warmup: begun < self.times.warmup_end })
-    }
-
-    /// Records what has ended.
-    fn take_in(&mut self, rx: &mut Reactor<Owner>, index: usize, mut ended: Ended) {
-        match ended.task {
-            Task::Planned { ref planned, due, taken, warmup } => {
-                let expect = &self.scenario.operations[planned.operation].expect;
-                let result = outcome::judge(&mut ended.finished, expect, &ended.dialogue);
-                let good = matches!(result, SampleResult::Good { .. });
-                let completed = ended.finished.timeline.completed.unwrap_or_else(|| rx.now());
-                let phases = outcome::phases(due, taken, &ended.finished.timeline, completed);
-                self.note_upload(index, &ended, good);
-                if good {
-                    let tidying = self.shared.tidying(&planned.work);
-                    self.clients[index].tidying = tidying.map(|what| (planned.operation, warmup, what));
-                }
-                let upload = matches!(planned.work, Work::Put { .. } | Work::Append { .. });
-                let bytes = ended.finished.bytes;
-                self.recorder.record(&Sample {
-                    operation: planned.operation,
-                    warmup,
-                    phases,
-                    bytes_in: if upload { 0 } else { bytes },
-                    bytes_out: if upload { bytes } else { 0 },
-                    result,
-                });
-            }
-            Task::Preload { ref name, .. } => {
-                let name = Rc::clone(name);
-                self.take_in_preload(&name, &mut ended);
-            }
-            Task::ReadBack { ref name, .. } => {
-                let name = name.clone();
-                self.take_in_read_back(&name, &mut ended);
-            }
-            Task::Aside { operation, begun, warmup, .. } => {
-                let result = outcome::judge(&mut ended.finished, &Expect::Ok, &ended.dialogue);
-                let client = &mut self.clients[index];
-                if let SampleResult::Good { .. } = result {
-                    client.is_prepared = client.waiting.is_some();
-                } else {
-                    client.waiting = None;
-                    self.recorder.due(operation);
-                    self.recorder.started(operation);
-                    let completed = ended.finished.timeline.completed.unwrap_or_else(|| rx.now());
-                    let phases = outcome::phases(begun, begun, &ended.finished.timeline, completed);
-                    self.recorder.record(&Sample { operation, warmup, phases, bytes_in: 0, bytes_out: 0, result });
-                }
-            }
-            Task::LogIn(mark) | Task::Goodbye(mark) => {
-                let is_log_in = matches!(ended.task, Task::LogIn(_));
-                self.take_in_session(rx, mark, is_log_in, &mut ended);
-            }
-        }
-    }
-
-    /// Records a log-in or its end; without one nothing can be put in place or read back.
-    fn take_in_session(&mut self, rx: &mut Reactor<Owner>, mark: Option<Mark>, is_log_in: bool, ended: &mut Ended) {
-        let result = outcome::judge(&mut ended.finished, &Expect::Ok, &ended.dialogue);
-        let Some(Mark { operation, begun, warmup }) = mark else {
-            if is_log_in && let SampleResult::Failed(report) = result {
-                self.fail_unrecorded_log_in(&report);
-            }
-            return;
-        };
-        let completed = ended.finished.timeline.completed.unwrap_or_else(|| rx.now());
-        let phases = match is_log_in {
-            true => outcome::log_in_phases(begun, &ended.finished.timeline, completed),
-            false => outcome::phases(begun, begun, &ended.finished.timeline, completed),
-        };
-        self.recorder.record(&Sample { operation, warmup, phases, bytes_in: 0, bytes_out: 0, result });
-    }
-
-    /// Keeps what the server has acknowledged of an upload; of a failed one nobody knows which version is there.
-    fn note_upload(&mut self, index: usize, ended: &Ended, good: bool) {
-        let Task::Planned { planned, .. } = &ended.task else { return };
-        let uploads = &mut self.clients[index].uploads;
-        let is_done = good && client::is_complete(&ended.finished);
-        match &planned.work {
-            Work::Put { name, content } if is_done => {
-                self.shared.known.add(name);
-                uploads.insert(name.clone(), *content);
-            }
-            // What an append that failed has left is not known; the later ones add to that.
-            Work::Append { name, content, from } if is_done && (*from == 0 || uploads.contains_key(name)) => {
-                uploads.insert(name.clone(), *content);
-            }
-            Work::Put { name, .. } | Work::Append { name, .. } => {
-                uploads.remove(name);
-            }
-            Work::Rename { from, to, content, .. } => {
-                uploads.remove(from);
-                uploads.remove(to);
-                if is_done {
-                    uploads.insert(to.clone(), *content);
-                }
-            }
-            Work::Get { .. }
-            | Work::List { .. }
-            | Work::Delete { .. }
-            | Work::MakeDirectory { .. }
-            | Work::Stat { .. } => {}
-        }
     }
 
     fn gauges(&self) -> Gauges {
