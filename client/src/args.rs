@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use muxftp_proto::Dialect;
 use muxftp_proto::client::io::ClientTimeouts;
 
 /// A client for muxftpd and other servers of its dialects
@@ -36,6 +37,10 @@ pub(crate) enum Command {
     Get(Get),
     /// Upload files
     Put(Put),
+    /// Download all files whose names match: in the last part of NAME, * ? [a-z] stand for parts of names
+    Mget(Get),
+    /// Upload all files whose names match, as mget does; where the shell of your system does not do it
+    Mput(Put),
     /// Copy a whole tree from or to a server, but for what is the same already; only with ftp:// and ftps://
     Mirror(Mirror),
     /// Make directories on an ftp server
@@ -131,7 +136,7 @@ pub(crate) struct Mirror {
     /// From here to the server: DIRECTORY first, then the URL
     #[arg(short = 'R', long)]
     pub(crate) reverse: bool,
-    /// So many files at once, each on a connection of its own; one more walks the tree
+    /// So many sessions at once; fewer, if the server lets no more in
     #[arg(long, value_name = "N", default_value_t = crate::mirror::PARALLEL, value_parser = clap::value_parser!(u8).range(1..=32))]
     pub(crate) parallel: u8,
     /// Name each file that is copied or left out
@@ -180,6 +185,14 @@ pub(crate) enum TlsChoice {
 }
 
 impl Connection {
+    /// For a server of this dialect that the prompt goes to: without what is only for the one it comes from.
+    pub(crate) fn fitting(&self, dialect: Dialect) -> Connection {
+        match dialect {
+            Dialect::Ftp => self.clone(),
+            _ => Connection { timeout: self.timeout, verbose: self.verbose, ..Connection::default() },
+        }
+    }
+
     /// How long to wait.
     pub(crate) fn timeouts(&self) -> ClientTimeouts {
         match self.timeout {
@@ -202,6 +215,7 @@ Examples:
   muxftp ls simple://127.0.0.1:2021/photos
   muxftp get simple://127.0.0.1:2021/notes.txt -o /tmp/n.txt
   muxftp put a.txt 'my notes.txt' simple://127.0.0.1:2021
+  muxftp mget 'ftp://ftp.example.org/pub/*.txt' -o texts
   tar c . | muxftp put - simple://127.0.0.1:2021/all.tar
   muxftp mirror ftp://ftp.example.org/pub/photos photos
   muxftp get ftp://ann@ftp.example.org/notes.txt --tls required

@@ -1,9 +1,10 @@
 //! `mirror`: a whole tree from the server to here, or from here to the server, but for what is the same on both sides.
 //!
-//! One session walks the tree, others move the files that it finds. It must not know the terminal.
+//! One session walks the tree, others move the files that it finds; it moves some itself when they are behind, and when the
+//! tree is walked. So it works with one session, too, if the server lets no more in. It must not know the terminal.
 //!
 //! Invariants: what waits to be moved is bounded; links are not followed, on neither side; a file that fails is counted
-//! and told, and the rest is done all the same.
+//! and told, and the rest is done all the same; no file that was found is left out in silence.
 
 mod job;
 mod walk;
@@ -30,7 +31,7 @@ pub(crate) struct Plan {
     pub(crate) local: PathBuf,
     /// From here to the server.
     pub(crate) is_upload: bool,
-    /// Files that are moved at once.
+    /// Sessions at once.
     pub(crate) parallel: u8,
     /// Name each file.
     pub(crate) verbose: bool,
@@ -45,6 +46,8 @@ struct Shared {
     same: AtomicU64,
     skipped: AtomicU64,
     failed: AtomicU64,
+    /// That the server lets in fewer sessions than were wanted.
+    fewer_is_told: AtomicBool,
     /// No more work is to be begun.
     stop: AtomicBool,
     /// The signal that stopped it; 0: none.
@@ -68,19 +71,18 @@ pub(crate) fn run(engine: &mut Engine, plan: &Plan) -> Result<String, Trouble> {
     if let signal @ 1.. = shared.signal.load(Ordering::SeqCst) {
         return Err(Trouble::Interrupted(signal.into()));
     }
-    walked?;
-    walk::go_to(engine, &base)?;
+    let walked = walked.and_then(|()| walk::go_to(engine, &base));
     let [copied, bytes, same, skipped, failed] =
         [&shared.copied, &shared.bytes, &shared.same, &shared.skipped, &shared.failed]
             .map(|count| count.load(Ordering::SeqCst));
     let line = format!(
         "{copied} files copied ({bytes} bytes), {same} were the same, {skipped} links and devices left out, {failed} failed"
     );
-    match failed {
-        0 => Ok(line),
-        _ => {
+    match (walked, failed) {
+        (Ok(()), 0) => Ok(line),
+        (walked, _) => {
             println!("{line}");
-            Err(Trouble::Reported(1))
+            Err(walked.err().unwrap_or(Trouble::Reported(1)))
         }
     }
 }
@@ -93,46 +95,53 @@ fn with_workers<T>(
 ) -> Result<T, Trouble> {
     let (sender, receiver) = sync_channel(WAITING_JOBS);
     let receiver = Arc::new(Mutex::new(receiver));
-    let workers: Vec<Engine> = (0..plan.parallel.max(1)).map(|_| engine.sibling()).collect::<Result<_, _>>()?;
+    let workers: Vec<Engine> = (1..plan.parallel).map(|_| engine.sibling()).collect::<Result<_, _>>()?;
     Ok(thread::scope(|scope| {
         for mut worker in workers {
             let receiver = Arc::clone(&receiver);
             scope.spawn(move || work(&mut worker, plan.is_upload, &receiver, shared));
         }
-        drop(receiver);
-        // The sender goes with the walk: that ends the workers.
-        walk(engine, sender)
+        // The sender goes with the walk: that ends the workers, when all is moved.
+        let walked = walk(engine, sender);
+        move_all(engine, plan.is_upload, &receiver, shared);
+        walked
     }))
 }
 
 /// One worker. Without a session, as when the server lets no more in, it leaves the files to the others.
 fn work(engine: &mut Engine, is_upload: bool, jobs: &Mutex<Receiver<Job>>, shared: &Shared) {
-    if let Err(trouble) = engine.connect() {
-        return match trouble {
-            Trouble::Interrupted(_) => shared.fail(&trouble),
-            _ => report(&trouble),
-        };
+    match engine.connect() {
+        Ok(()) => move_all(engine, is_upload, jobs, shared),
+        Err(trouble @ Trouble::Interrupted(_)) => return shared.fail(&trouble),
+        Err(trouble) if !shared.fewer_is_told.swap(true, Ordering::SeqCst) => {
+            eprintln!("muxftp: note: going on with fewer sessions: {trouble}");
+        }
+        Err(_) => {}
     }
+    engine.quit();
+}
+
+/// Moves files until no more are to come.
+fn move_all(engine: &mut Engine, is_upload: bool, jobs: &Mutex<Receiver<Job>>, shared: &Shared) {
     loop {
         let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = next else { break };
         if shared.is_stopped() {
             break;
         }
-        shared.note(if is_upload { job.upload(engine) } else { job.download(engine) }, || job.to_string());
+        shared.move_file(&job, engine, is_upload);
     }
-    engine.quit();
 }
 
 impl Shared {
-    /// Counts what became of a file.
-    fn note(&self, result: Result<u64, Trouble>, name: impl Fn() -> String) {
-        match result {
+    /// Moves a file, and counts what became of it.
+    fn move_file(&self, job: &Job, engine: &mut Engine, is_upload: bool) {
+        match if is_upload { job.upload(engine) } else { job.download(engine) } {
             Ok(bytes) => {
                 self.copied.fetch_add(1, Ordering::SeqCst);
                 self.bytes.fetch_add(bytes, Ordering::SeqCst);
                 if self.verbose {
-                    println!("{}", name());
+                    println!("{job}");
                 }
             }
             Err(trouble) => self.fail(&trouble),
@@ -161,5 +170,5 @@ impl Shared {
 /// Files that the walker is ahead of the workers.
 const WAITING_JOBS: usize = 64;
 
-/// Files moved at once, when nobody says how many.
+/// Sessions at once, when nobody says how many.
 pub(crate) const PARALLEL: u8 = 3;

@@ -1,6 +1,6 @@
 //! From directory to directory of a tree: makes directories, and finds the files that have to be moved.
 //!
-//! It must not move files.
+//! It must not know how files are moved.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -9,7 +9,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{SendError, SyncSender};
+use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use muxftp_proto::client::io::{ListingForm, Operation};
@@ -51,10 +51,10 @@ pub(super) fn walk(
             Err(other) => return Err(other),
         },
     }
-    let mut walker = Walker { engine, shared, jobs, left: Vec::new() };
-    walker.visit(&root, plan.is_upload)?;
+    let mut walker = Walker { engine, shared, jobs, is_upload: plan.is_upload, left: Vec::new() };
+    walker.visit(&root)?;
     while let Some(pair) = walker.left.pop().filter(|_| !shared.is_stopped()) {
-        if let Err(trouble) = walker.visit(&pair, plan.is_upload) {
+        if let Err(trouble) = walker.visit(&pair) {
             shared.fail(&trouble);
         }
     }
@@ -75,12 +75,13 @@ struct Walker<'a> {
     engine: &'a mut Engine,
     shared: &'a Shared,
     jobs: &'a SyncSender<Job>,
+    is_upload: bool,
     left: Vec<Pair>,
 }
 
 impl Walker<'_> {
-    fn visit(&mut self, pair: &Pair, is_upload: bool) -> Result<(), Trouble> {
-        if !is_upload {
+    fn visit(&mut self, pair: &Pair) -> Result<(), Trouble> {
+        if !self.is_upload {
             for entry in self.list(&pair.remote)? {
                 let result = self.consider_remote(pair, &entry);
                 self.count(result);
@@ -196,7 +197,7 @@ impl Walker<'_> {
         entry.modified.or_else(|| modified_time(self.engine, remote))
     }
 
-    fn move_unless(&self, is_same: bool, job: Job) {
+    fn move_unless(&mut self, is_same: bool, job: Job) {
         match is_same {
             true => {
                 self.shared.same.fetch_add(1, Ordering::SeqCst);
@@ -205,14 +206,12 @@ impl Walker<'_> {
         }
     }
 
-    /// Waits until a worker is near to it.
-    fn send(&self, job: Job) {
-        if let Err(SendError(job)) = self.jobs.send(job)
+    /// Leaves it to the others, or moves it, when they have enough to do.
+    fn send(&mut self, job: Job) {
+        if let Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) = self.jobs.try_send(job)
             && !self.shared.is_stopped()
         {
-            self.shared.stop.store(true, Ordering::SeqCst);
-            let reason = "no session is left to move it".to_owned();
-            self.shared.fail(&Trouble::Broken { what: job.to_string(), reason });
+            self.shared.move_file(&job, self.engine, self.is_upload);
         }
     }
 

@@ -110,6 +110,26 @@ fn what_fails_is_told_and_counted_and_links_here_are_not_written_through() {
 }
 
 #[test]
+fn a_server_that_lets_in_few_sessions_gets_and_gives_all() {
+    for sessions in [1, 2] {
+        let server = TestServer::of_ftp(TlsMode::Off, |config| config.limits.sessions_per_address = sessions);
+        let here = tempfile::tempdir().unwrap();
+        plant(&here.path().join("up"));
+        let planted = tree(&here.path().join("up"));
+        let there = url(&server, "tree");
+        for args in [["-R", "up", &there, "--parallel=3"], ["--parallel=3", &there, "down", "--names"]] {
+            let output = mirror(here.path(), &args);
+            let (shown, told) = (text(&output.stdout), text(&output.stderr));
+            assert!(output.status.success(), "{told}");
+            assert!(shown.contains("2000 files copied") && shown.contains(" 0 failed"), "{shown}");
+            let notes = told.lines().filter(|line| line.starts_with("muxftp: note: going on with fewer sessions: "));
+            assert_eq!(notes.count(), 1, "{told}");
+        }
+        assert!(tree(&here.path().join("down")) == planted, "{sessions}");
+    }
+}
+
+#[test]
 fn only_what_changed_is_copied_again() {
     let server = TestServer::of_ftp(TlsMode::Off, |_| {});
     let here = tempfile::tempdir().unwrap();
