@@ -19,7 +19,7 @@ use crate::trouble::Trouble;
 #[derive(Clone)]
 pub(crate) struct LogIn {
     pub(crate) speech: Speech,
-    /// The password of a user would go in the clear without TLS.
+    /// Without TLS the password of a user goes in the clear, and nobody has said that it may.
     pub(crate) has_secret: bool,
 }
 
@@ -41,13 +41,14 @@ pub(crate) fn prepare(server: &ServerName, connection: &Connection) -> Result<Lo
     let security = security(server, connection.tls)?;
     let tls = (security != Security::None).then(|| trust(server, connection)).transpose()?;
     let Credentials { user, password, is_guest } = credentials::find(server, connection.user.as_deref())?;
+    let has_secret = !is_guest && security != Security::None;
     let settings = FtpSettings {
         password,
         security,
         data: if connection.active { DataMode::Active } else { DataMode::Passive },
         ..FtpSettings::of_user(&user, b"")
     };
-    Ok(LogIn { speech: Speech::Ftp { settings: Arc::new(settings), tls }, has_secret: !is_guest })
+    Ok(LogIn { speech: Speech::Ftp { settings: Arc::new(settings), tls }, has_secret })
 }
 
 fn security(server: &ServerName, choice: Option<TlsChoice>) -> Result<Security, Trouble> {

@@ -46,6 +46,8 @@ fn run(cli: &Cli) -> Result<(), Trouble> {
         (Some(Command::Ls(ls)), None) => oneshot::ls(ls, &cli.connection),
         (Some(Command::Get(get)), None) => oneshot::get(get, &cli.connection),
         (Some(Command::Put(put)), None) => oneshot::put(put, &cli.connection),
+        (Some(Command::Mget(get)), None) => oneshot::mget(get, &cli.connection),
+        (Some(Command::Mput(put)), None) => oneshot::mput(put, &cli.connection),
         (Some(Command::Mirror(mirror)), None) => oneshot::mirror(mirror, &cli.connection),
         (Some(Command::Mkdir(names)), None) => {
             remote::each(names, &cli.connection, "mkdir", |name| Operation::MakeDirectory { name })

@@ -3,6 +3,7 @@
 //! It must not know how a file is moved. The server's names are listed and matched here: servers read patterns in ways
 //! of their own, or not at all.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -13,41 +14,45 @@ use muxftp_proto::representation::glob;
 
 use crate::content::{Content, Listing, Upload};
 use crate::engine::{Engine, Watch};
-use crate::oneshot;
+use crate::oneshot::{self, run_all};
 use crate::target::last_component;
 use crate::trouble::Trouble;
 
 /// Downloads all files that match, to the directory here.
 ///
 /// # Errors
-/// Nothing matches, or the first that failed.
+/// Nothing matches, or some failed, each of which was told; the others are here.
 pub(crate) fn get(engine: &mut Engine, patterns: &[String]) -> Result<(), Trouble> {
+    let mut names = Vec::new();
     for pattern in patterns {
-        for name in remote(engine, pattern.as_bytes())? {
-            println!("{}", oneshot::download(engine, &name, None, true)?);
-        }
+        names.extend(remote(engine, pattern.as_bytes())?);
     }
-    Ok(())
+    run_all(names.iter().map(|name| oneshot::download(engine, name, None, true).map(|line| println!("{line}"))))
 }
 
 /// Uploads all files that match, under their own names.
 ///
 /// # Errors
-/// Nothing matches, or the first that failed.
+/// Nothing matches, or some failed, each of which was told; the others are there.
 pub(crate) fn put(engine: &mut Engine, patterns: &[String]) -> Result<(), Trouble> {
+    let mut paths = Vec::new();
     for pattern in patterns {
-        for path in local(pattern)? {
-            let Some(name) = Upload::file_name(path.as_os_str()) else {
-                return Err(Trouble::Usage(format!("`{}` is not the name of a file", path.to_string_lossy())));
-            };
-            println!("{}", oneshot::upload(engine, Upload::open(path.as_os_str())?, name, true)?);
-        }
+        paths.extend(local(OsStr::new(pattern))?);
     }
-    Ok(())
+    run_all(paths.iter().map(|path| {
+        let Some(name) = Upload::file_name(path.as_os_str()) else {
+            return Err(Trouble::Usage(format!("`{}` is not the name of a file", path.to_string_lossy())));
+        };
+        println!("{}", oneshot::upload(engine, Upload::open(path.as_os_str())?, name, true)?);
+        Ok(())
+    }))
 }
 
-/// The server's names that match, sorted.
-fn remote(engine: &mut Engine, pattern: &[u8]) -> Result<Vec<Vec<u8>>, Trouble> {
+/// The server's names that match, sorted; without `*`, `?` and `[`, the name itself.
+///
+/// # Errors
+/// Nothing matches, or the directory cannot be listed.
+pub(crate) fn remote(engine: &mut Engine, pattern: &[u8]) -> Result<Vec<Vec<u8>>, Trouble> {
     if !glob::has_wildcards(pattern) {
         return Ok(vec![pattern.to_vec()]);
     }
@@ -72,13 +77,16 @@ fn remote(engine: &mut Engine, pattern: &[u8]) -> Result<Vec<Vec<u8>>, Trouble> 
     some(names, pattern)
 }
 
-/// The files here that match, sorted.
-fn local(pattern: &str) -> Result<Vec<PathBuf>, Trouble> {
+/// The files here that match, sorted; without `*`, `?` and `[`, the name itself.
+///
+/// # Errors
+/// Nothing matches, or the directory cannot be read.
+pub(crate) fn local(pattern: &OsStr) -> Result<Vec<PathBuf>, Trouble> {
     if !glob::has_wildcards(pattern.as_bytes()) {
         return Ok(vec![PathBuf::from(pattern)]);
     }
     let (directory, name) = split(pattern.as_bytes())?;
-    let place = if directory.is_empty() { Path::new(".") } else { Path::new(std::ffi::OsStr::from_bytes(directory)) };
+    let place = if directory.is_empty() { Path::new(".") } else { Path::new(OsStr::from_bytes(directory)) };
     let cannot = |error| Trouble::local("read", Escaped(place.as_os_str().as_bytes()), error);
     let mut paths = Vec::new();
     for entry in fs::read_dir(place).map_err(cannot)? {

@@ -1,4 +1,4 @@
-//! `muxftp ls`, `get` and `put`: things done without a prompt, for people and scripts.
+//! `muxftp ls`, `get`, `put`, `mget`, `mput` and `mirror`: things done without a prompt, for people and scripts.
 //!
 //! Invariant: what can be known to be wrong before a connection is made (URLs, local files) is told before.
 
@@ -12,6 +12,7 @@ use muxftp_proto::{Dialect, Escaped};
 use crate::args::{Connection, Get, Ls, Mirror, Put};
 use crate::content::{Content, Download, Listing, Upload};
 use crate::engine::{Engine, Watch};
+use crate::many;
 use crate::mirror::{self, Plan};
 use crate::progress::{Progress, result_line};
 use crate::report;
@@ -32,22 +33,43 @@ pub(crate) fn ls(args: &Ls, connection: &Connection) -> Result<(), Trouble> {
 
 /// `muxftp get`.
 pub(crate) fn get(args: &Get, connection: &Connection) -> Result<(), Trouble> {
+    let targets = parse_downloads(args, args.urls.len() > 1)?;
+    let mut sessions = Sessions::new(connection);
+    let result = get_all(&targets, args, &mut sessions);
+    sessions.end();
+    result
+}
+
+/// `muxftp mget`.
+pub(crate) fn mget(args: &Get, connection: &Connection) -> Result<(), Trouble> {
+    let patterns = parse_downloads(args, true)?;
+    let mut sessions = Sessions::new(connection);
+    let result = expand(&patterns, &mut sessions).and_then(|targets| get_all(&targets, args, &mut sessions));
+    sessions.end();
+    result
+}
+
+/// What is to be downloaded; `many`: perhaps several files.
+fn parse_downloads(args: &Get, many: bool) -> Result<Vec<Target>, Trouble> {
     let targets = parse_all(&args.urls)?;
-    let place = args.output.as_deref();
     if let Some(nameless) = targets.iter().position(|target| target.file_name().is_none()) {
         let url = target::shown(&args.urls[nameless]);
         return Err(Trouble::Usage(format!("`{url}` names no file: put one after the server, such as {EXAMPLE}")));
     }
-    if let Some(place) = place
-        && targets.len() > 1
+    if let Some(place) = args.output.as_deref()
+        && many
         && place != "-"
         && !Path::new(place).is_dir()
     {
         let text = "with several files, -o must name a directory that exists, or `-`";
         return Err(Trouble::Usage(text.to_owned()));
     }
-    let mut sessions = Sessions::new(connection);
-    let results = targets.iter().map(|target| {
+    Ok(targets)
+}
+
+fn get_all(targets: &[Target], args: &Get, sessions: &mut Sessions<'_>) -> Result<(), Trouble> {
+    let place = args.output.as_deref();
+    run_all(targets.iter().map(|target| {
         let engine = sessions.on(&target.server)?;
         let line = match args.resume {
             true => resume::download(engine, &target.path, place, !args.quiet)?,
@@ -55,14 +77,41 @@ pub(crate) fn get(args: &Get, connection: &Connection) -> Result<(), Trouble> {
         };
         tell(&line, args.quiet);
         Ok(())
-    });
-    let result = run_all(results);
-    sessions.end();
-    result
+    }))
+}
+
+/// The files that match.
+fn expand(patterns: &[Target], sessions: &mut Sessions<'_>) -> Result<Vec<Target>, Trouble> {
+    let mut targets = Vec::new();
+    for Target { server, path } in patterns {
+        let found = many::remote(sessions.on(server)?, path)?;
+        targets.extend(found.into_iter().map(|path| Target { server: server.clone(), path }));
+    }
+    Ok(targets)
 }
 
 /// `muxftp put`.
 pub(crate) fn put(args: &Put, connection: &Connection) -> Result<(), Trouble> {
+    let (files, target) = parse_uploads(args)?;
+    put_all(files, &target, args, connection)
+}
+
+/// `muxftp mput`.
+pub(crate) fn mput(args: &Put, connection: &Connection) -> Result<(), Trouble> {
+    let (patterns, target) = parse_uploads(args)?;
+    if !target.is_directory() {
+        let text = "the URL must name the server, or a directory with a `/` at its end: files keep their names";
+        return Err(Trouble::Usage(text.to_owned()));
+    }
+    let mut files = Vec::new();
+    for pattern in patterns {
+        files.extend(many::local(pattern)?.into_iter().map(OsString::from));
+    }
+    put_all(&files, &target, args, connection)
+}
+
+/// The files, or patterns, and where they go.
+fn parse_uploads(args: &Put) -> Result<(&[OsString], Target), Trouble> {
     let Some((url, files @ [_, ..])) = args.files_and_url.split_last() else {
         return Err(Trouble::Usage("say which files, and where they go: muxftp put FILE... URL".to_owned()));
     };
@@ -70,7 +119,11 @@ pub(crate) fn put(args: &Put, connection: &Connection) -> Result<(), Trouble> {
         return Err(Trouble::Usage("the URL, which comes last, is not text".to_owned()));
     };
     let target = Target::parse(url).map_err(|wrong| Trouble::Usage(format!("{wrong} (the URL comes last)")))?;
-    let uploads = plan_uploads(files, &target)?;
+    Ok((files, target))
+}
+
+fn put_all(files: &[OsString], target: &Target, args: &Put, connection: &Connection) -> Result<(), Trouble> {
+    let uploads = plan_uploads(files, target)?;
     let mut sessions = Sessions::new(connection);
     let results = uploads.into_iter().map(|PlannedUpload { content, name }| {
         let content = content?;
@@ -231,7 +284,7 @@ pub(crate) fn parse_all(urls: &[String]) -> Result<Vec<Target>, Trouble> {
 
 /// What goes where.
 fn plan_uploads(files: &[OsString], target: &Target) -> Result<Vec<PlannedUpload>, Trouble> {
-    let is_directory = target.path.is_empty() || target.path.ends_with(b"/");
+    let is_directory = target.is_directory();
     if files.len() > 1 && !is_directory {
         let text = "with several files, the URL must name the server, or a directory with a `/` at its end";
         return Err(Trouble::Usage(text.to_owned()));

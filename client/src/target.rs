@@ -62,6 +62,11 @@ impl Target {
         Ok(Target { server, path: percent_decode_str(path).collect() })
     }
 
+    /// Whether it names the server, or a directory by a slash at its end.
+    pub(crate) fn is_directory(&self) -> bool {
+        self.path.is_empty() || self.path.ends_with(b"/")
+    }
+
     /// The last component of the path: the name that a local copy gets. `None`: the path names a directory.
     pub(crate) fn file_name(&self) -> Option<&[u8]> {
         last_component(&self.path)

@@ -65,7 +65,8 @@ pub(super) fn run(engine: &mut Engine, verb: Verb, flags: &str, words: &[String]
             print!("{}", help());
             Ok(())
         }
-        Verb::Exit => Ok(()),
+        // The prompt does these itself.
+        Verb::Connect | Verb::Exit => Ok(()),
     }
 }
 

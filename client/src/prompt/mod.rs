@@ -19,6 +19,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use muxftp_proto::client::io::Operation;
+use muxftp_proto::{Dialect, Escaped};
 use rustix::process::Signal;
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
@@ -33,22 +35,14 @@ use command::Line;
 use complete::Names;
 use table::Verb;
 
-/// Opens a prompt on the server of `url`, or the menu.
+/// Opens a prompt on the server of `url`, in its directory, or the menu.
 pub(crate) fn run(url: &str, connection: &Connection, with_menu: bool) -> Result<(), Trouble> {
-    let target = Target::parse(url).map_err(Trouble::Usage)?;
-    if !target.path.is_empty() {
-        let text = format!(
-            "a prompt is opened on a server: {}; to fetch a file: muxftp get {}",
-            target.server,
-            target::shown(url)
-        );
-        return Err(Trouble::Usage(text));
-    }
+    let target = parse(url)?;
     // The editor takes SIGINT when it is made, the engine when it is: made in this order, both hear of it.
     let editor = io::stdin().is_terminal().then(new_editor).transpose()?;
-    let mut engine = Engine::new(&target.server, connection)?;
-    engine.connect()?;
-    let prompt = Prompt { engine: Rc::new(RefCell::new(engine)), waiting: Arc::default() };
+    let engine = open(&target, connection)?;
+    let prompt =
+        Prompt { engine: Rc::new(RefCell::new(engine)), connection: connection.clone(), waiting: Arc::default() };
     prompt.let_signals_end_the_wait()?;
     let result = match editor {
         editor if with_menu => prompt.offer_menu(editor),
@@ -59,10 +53,41 @@ pub(crate) fn run(url: &str, connection: &Connection, with_menu: bool) -> Result
     result
 }
 
+/// A server, and perhaps a directory there.
+fn parse(url: &str) -> Result<Target, Trouble> {
+    let target = Target::parse(url).map_err(Trouble::Usage)?;
+    if !target.path.is_empty() && target.server.dialect != Dialect::Ftp {
+        let text = format!(
+            "a prompt is opened on a server: {}; to fetch a file: muxftp get {}",
+            target.server,
+            target::shown(url)
+        );
+        return Err(Trouble::Usage(text));
+    }
+    Ok(target)
+}
+
+/// A session in the directory of `target`.
+fn open(target: &Target, connection: &Connection) -> Result<Engine, Trouble> {
+    let mut engine = Engine::new(&target.server, connection)?;
+    engine.connect()?;
+    if !target.path.is_empty() {
+        let what = format!("cd {}", Escaped(&target.path));
+        let gone = engine.ask(&Operation::ChangeDirectory { name: target.path.clone() }, &what);
+        if let Err(trouble) = gone.and_then(|_| engine.remember_directory()) {
+            engine.quit();
+            return Err(trouble);
+        }
+    }
+    Ok(engine)
+}
+
 type LineEditor = Editor<Names, FileHistory>;
 
 struct Prompt {
     engine: Rc<RefCell<Engine>>,
+    /// How to treat another server.
+    connection: Connection,
     /// No operation runs: a signal to end has nothing to clean up.
     waiting: Arc<AtomicBool>,
 }
@@ -70,6 +95,8 @@ struct Prompt {
 /// Whether to go on.
 enum Next {
     Line,
+    /// The server that the next lines are meant for was not reached.
+    Astray(Trouble),
     End,
 }
 
@@ -109,6 +136,7 @@ impl Prompt {
             };
             match self.obey(&line) {
                 Ok(Next::Line) => {}
+                Ok(Next::Astray(trouble)) => report(&trouble),
                 Ok(Next::End) => return Ok(()),
                 Err(trouble @ Trouble::Interrupted(signal)) if signal == Signal::INT.as_raw() => report(&trouble),
                 Err(trouble @ Trouble::Interrupted(_)) => return Err(trouble),
@@ -127,6 +155,7 @@ impl Prompt {
             match self.obey(&line) {
                 Ok(Next::Line) => {}
                 Ok(Next::End) => break,
+                Ok(Next::Astray(trouble)) => return Err(trouble),
                 Err(trouble @ (Trouble::Interrupted(_) | Trouble::CannotConnect { .. } | Trouble::OutputClosed)) => {
                     return Err(trouble);
                 }
@@ -206,9 +235,24 @@ impl Prompt {
             Line::Empty => {}
             Line::Shell(command) => self.wait(|| run_shell(&command))?,
             Line::Command(Verb::Exit, ..) => return Ok(Next::End),
+            Line::Command(Verb::Connect, _, words) => {
+                if let Err(trouble) = self.go_to(&words[0]) {
+                    return Ok(Next::Astray(trouble));
+                }
+            }
             Line::Command(verb, flags, words) => act::run(&mut self.engine.borrow_mut(), verb, &flags, &words)?,
         }
         Ok(Next::Line)
+    }
+
+    /// Leaves this server for another, once there is a session there.
+    fn go_to(&self, url: &str) -> Result<(), Trouble> {
+        let target = parse(url)?;
+        let connection = self.connection.fitting(target.server.dialect);
+        let mut left = self.engine.replace(open(&target, &connection)?);
+        left.quit();
+        println!("Connected to {}.", self.engine.borrow().server());
+        Ok(())
     }
 
     /// Waits for a person, or for a program of theirs.

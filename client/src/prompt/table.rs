@@ -23,6 +23,7 @@ pub(super) enum Verb {
     Noop,
     LocalDirectory,
     LocalPath,
+    Connect,
     Help,
     Exit,
 }
@@ -193,6 +194,7 @@ pub(super) const COMMANDS: &[Row] = &[
         "change the directory here; alone: to your home",
     ),
     row(Verb::LocalPath, &["lpwd"], (&[], 0), "LPWD", "show the directory here"),
+    row(Verb::Connect, &["connect", "open"], (&[Word], 1), "CONNECT url", "leave this server for another"),
     row(Verb::Help, &["help", "?"], (&[], 0), "HELP", "show this"),
     row(Verb::Exit, &["exit", "quit", "bye"], (&[], 0), "EXIT", "end (also QUIT, BYE, Ctrl-D)"),
 ];

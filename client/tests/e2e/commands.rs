@@ -48,7 +48,65 @@ fn patterns_stand_for_all_that_match() {
     assert_eq!(names(&server.root().join("d")), ["a 1.txt", "a[2].txt"]);
     assert_eq!(names(&here.path().join("down")), ["a 1.txt"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).ends_with("\nmuxftp: nothing matches `no*`; LS shows what there is\n"));
+    assert_eq!(text(&output.stderr), "muxftp: nothing matches `no*`; LS shows what there is\n");
+}
+
+#[test]
+fn patterns_do_the_same_without_a_prompt() {
+    let server = TestServer::of_ftp(TlsMode::Off, |_| {});
+    let here = tempfile::tempdir().unwrap();
+    for name in ["a 1.txt", "a[2].txt", "b.txt"] {
+        fs::write(here.path().join(name), name).unwrap();
+    }
+    fs::create_dir_all(here.path().join("down")).unwrap();
+    fs::create_dir_all(server.root().join("d/a directory")).unwrap();
+    let url = |path: &str| format!("ftp://ann@127.0.0.1:{}/{path}", server.port());
+    let run = |args: &[&str]| {
+        let output = muxftp(here.path(), &[args, &["--tls", "off"]].concat()).env("MUXFTP_PASSWORD", PASSWORD).output();
+        let output = output.unwrap();
+        (output.status.code(), text(&output.stderr).to_owned())
+    };
+    assert_eq!(run(&["mput", "a*", &url("d/")]), (Some(0), String::new()));
+    assert_eq!(names(&server.root().join("d")), ["a 1.txt", "a directory", "a[2].txt"]);
+    // What cannot be fetched is told, and the rest is done.
+    let (code, told) = run(&["mget", &url("d/a*"), "-o", "down"]);
+    assert_eq!((code, told.lines().count()), (Some(1), 1), "{told}");
+    assert!(told.contains("get d/a directory"), "{told}");
+    assert_eq!(names(&here.path().join("down")), ["a 1.txt", "a[2].txt"]);
+    for (args, hint) in [
+        (["mget", &url("d/no*"), "-o", "down"], "nothing matches `no*`"),
+        (["mget", &url("d/a*"), "-o", "b.txt"], "-o must name a directory"),
+        (["mput", "no*", &url(""), "-q"], "nothing matches `no*`"),
+        (["mput", "a*", &url("d"), "-q"], "with a `/` at its end"),
+    ] {
+        let (code, told) = run(&args);
+        assert!(code == Some(2) && told.contains(hint), "{args:?}: {code:?} {told}");
+    }
+}
+
+#[test]
+fn a_prompt_opens_in_a_directory_and_goes_to_another_server() {
+    let (first, second) = (TestServer::of_ftp(TlsMode::Off, |_| {}), TestServer::start());
+    let here = tempfile::tempdir().unwrap();
+    fs::create_dir_all(first.root().join("d e")).unwrap();
+    fs::write(first.root().join("d e/inside"), "").unwrap();
+    fs::write(second.root().join("other"), "").unwrap();
+    let url = format!("ftp://ann:{}@127.0.0.1:{}/d%20e", PASSWORD.replace(' ', "%20"), first.port());
+    let script = format!("pwd\nls\nCONNECT {}\nLIST\n", second.url(""));
+    let output = run_with_input(here.path(), &[&url, "--tls", "off"], script.as_bytes());
+    let expected = format!("/d e\ninside\nConnected to {}.\nother\n", second.url("").trim_end_matches('/'));
+    assert_eq!((text(&output.stdout), text(&output.stderr)), (expected.as_str(), ""));
+    // What a script wants done there is not done here.
+    for nowhere in ["simple://127.0.0.1:1", "nonsense", &url.replace("d%20e", "nope"), &url.replace("ann", "bob")] {
+        let script = format!("open {nowhere}\nrm inside\n");
+        let output = run_with_input(here.path(), &[&url, "--tls", "off"], script.as_bytes());
+        assert!(!output.status.success() && output.stdout.is_empty(), "{nowhere}");
+        assert_eq!(text(&output.stderr).lines().count(), 1, "{}", text(&output.stderr));
+        assert!(first.root().join("d e/inside").exists());
+    }
+    let output = run_with_input(here.path(), &[&url.replace("d%20e", "nope"), "--tls", "off"], b"ls\n");
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(1), ""));
+    assert!(text(&output.stderr).contains("cd nope"), "{}", text(&output.stderr));
 }
 
 #[test]

@@ -167,6 +167,8 @@ fn a_server_without_tls_is_refused_when_it_is_required_and_noted_when_not() {
     );
     let output = run(here.path(), &["ls", &server.url("")]);
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""), "a guest has no secret");
+    let output = run_as_ann(here.path(), &["ls", &url, "--tls", "off"]);
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""), "it was asked for");
 }
 
 #[test]
