@@ -5,6 +5,8 @@
 //! # Invariants
 //! - An upload whose end was not said is reset when it is closed: the server must not take what it has for the whole.
 //! - Only the server's address is taken from a listener.
+//! - TLS begins when the bytes may move, that is, when the server has answered the command: there are servers that cannot
+//!   take it before (pyftpdlib up to 1.5 resets the connection).
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -148,7 +150,7 @@ impl DataConnection {
     }
 
     /// Goes on with the hand-shake, if one is due; `true`: bytes can move.
-    pub(super) fn shake<T: Copy>(&mut self, rx: &mut Reactor<T>) -> io::Result<bool> {
+    fn shake<T: Copy>(&mut self, rx: &mut Reactor<T>) -> io::Result<bool> {
         let (Stage::Shaking, Link::Stream(stream)) = (self.stage, &mut self.link) else {
             return Ok(self.stage != Stage::Making);
         };

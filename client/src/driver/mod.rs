@@ -296,13 +296,7 @@ impl<T: Copy, B: Body> Connection<T, B> {
                     self.session.handle_event(ClientEvent::DataConnected, now);
                 }
                 Ok(true) => {}
-                Err(error) => {
-                    self.lose_data(error, now);
-                    return Again::No;
-                }
-            }
-            if let Some(Err(error)) = self.data.as_mut().map(|data| data.shake(rx)) {
-                self.lose_data(error, now);
+                Err(error) => self.lose_data(error, now),
             }
             return Again::No;
         }

@@ -6,6 +6,7 @@ mod ftp;
 mod hostile;
 mod mirror;
 mod oneshot;
+mod peers;
 mod prompt;
 mod support;
 mod terminal;

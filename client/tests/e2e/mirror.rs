@@ -15,7 +15,7 @@ use crate::support::{CERTIFICATE, PASSWORD, TestServer, muxftp, text};
 const ODD: [&str; 9] = ["a b", " lead", "-dash", "quo\"te", "it's", "gr\u{fc}n \u{2603}", "100%20", "a[1]*", ".hidden"];
 
 /// 2,000 files in 40 directories and below each other; empty ones too, and links.
-fn plant(root: &Path) {
+pub fn plant(root: &Path) {
     for i in 0..40 {
         let directory = root.join(format!("{} {}/{i}", ODD[i % ODD.len()], i % 7));
         fs::create_dir_all(&directory).unwrap();
@@ -29,8 +29,11 @@ fn plant(root: &Path) {
     symlink("empty", root.join("link")).unwrap();
 }
 
-/// Each file below, with its bytes and time; each directory.
-fn tree(root: &Path) -> BTreeMap<String, Option<(Vec<u8>, u64)>> {
+/// Each file, with its bytes and time in seconds since 1970; each directory, with none.
+pub type Tree = BTreeMap<String, Option<(Vec<u8>, u64)>>;
+
+/// All below a directory.
+pub fn tree(root: &Path) -> Tree {
     let mut found = BTreeMap::new();
     let mut left = vec![root.to_owned()];
     while let Some(directory) = left.pop() {

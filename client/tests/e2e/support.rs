@@ -199,7 +199,11 @@ pub fn run<S: AsRef<OsStr>>(directory: &Path, args: &[S]) -> Output {
 
 /// Runs muxftp with a script on its standard input.
 pub fn run_with_input<S: AsRef<OsStr>>(directory: &Path, args: &[S], input: &[u8]) -> Output {
-    let mut command = muxftp(directory, args);
+    feed(muxftp(directory, args), input)
+}
+
+/// Runs a command with this on its standard input.
+pub fn feed(mut command: Command, input: &[u8]) -> Output {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // It may have ended before it read anything; what it said is what counts.
     let _ = child.stdin.take().unwrap().write_all(input);

@@ -145,8 +145,8 @@ pub enum ClientEffect {
         /// The server's address for data; `None`: that of the control connection.
         address: Option<IpAddr>,
         /// With TLS. The connection counts as made when TCP has made it: some servers begin TLS only after they have
-        /// answered the command, which in turn is said only when the connection is there. The driver shakes hands
-        /// meanwhile, and holds back the bytes until it has; a hand-shake that fails is [`ClientEvent::DataFailed`].
+        /// answered the command, which in turn is said only when the connection is there, and some cannot take it before.
+        /// So the driver shakes hands on [`ClientEffect::StartMoving`]; when that fails, it is [`ClientEvent::DataFailed`].
         protected: bool,
     },
     /// Listen for the server's data connection, at the local address of the control connection; take one only from the
