@@ -51,7 +51,7 @@ pub(super) fn walk(
             Err(other) => return Err(other),
         },
     }
-    let mut walker = Walker { engine, shared, jobs, is_upload: plan.is_upload, left: Vec::new() };
+    let mut walker = Walker { engine, shared, jobs, is_upload: plan.is_upload, left: Vec::new(), hides: false };
     walker.visit(&root)?;
     while let Some(pair) = walker.left.pop().filter(|_| !shared.is_stopped()) {
         if let Err(trouble) = walker.visit(&pair) {
@@ -77,6 +77,9 @@ struct Walker<'a> {
     jobs: &'a SyncSender<Job>,
     is_upload: bool,
     left: Vec<Pair>,
+    /// The server does not know `LIST -a`, which shows names that begin with a dot: who knows it shows the directory
+    /// itself, too. vsftpd shows them to nobody who does not ask.
+    hides: bool,
 }
 
 impl Walker<'_> {
@@ -163,34 +166,34 @@ impl Walker<'_> {
 
     /// All entries of a directory of the server.
     fn list(&mut self, directory: &[u8]) -> Result<Vec<Listed>, Trouble> {
-        let has_facts = self.has_facts();
         let what = format!("ls {}", Escaped(directory));
-        let (path, form) = match has_facts {
-            true => (Some(directory.to_vec()), ListingForm::Facts),
-            false => {
-                // Behind LIST servers look for options and patterns, where there is a name.
-                go_to(self.engine, directory)?;
-                (None, ListingForm::Long)
-            }
-        };
-        let content = Content::Listing(Listing::collect());
-        let done = self.engine.run(&Operation::List { path, form }, content, &what, Watch::default())?;
-        let Content::Listing(listing) = done.content else { return Ok(Vec::new()) };
-        if listing.is_cut() {
-            return Err(Trouble::Broken { what, reason: "more entries than a directory can have here".to_owned() });
+        if self.engine.features().has(Feature::Mlst) {
+            let listing = self.fetch(Some(directory.to_vec()), ListingForm::Facts, &what)?;
+            return Ok(listing.lines().filter_map(parse_facts).collect());
         }
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-        let now = i64::try_from(now).unwrap_or(i64::MAX);
-        let read = |line| match has_facts {
-            true => parse_facts(line),
-            // The time is in a zone that nobody tells.
-            false => parse_long(line, now).map(|entry| Listed { modified: None, ..entry }),
-        };
-        Ok(listing.lines().filter_map(read).collect())
+        // Behind LIST servers look for options and patterns, where there is a name.
+        go_to(self.engine, directory)?;
+        if !self.hides {
+            match self.fetch(Some(b"-a".to_vec()), ListingForm::Long, &what).map(|listing| entries(&listing)) {
+                Ok(entries) if entries.iter().any(|entry| entry.name == b".") => return Ok(entries),
+                Ok(_) | Err(Trouble::Refused { .. }) => self.hides = true,
+                Err(other) => return Err(other),
+            }
+        }
+        self.fetch(None, ListingForm::Long, &what).map(|listing| entries(&listing))
     }
 
-    fn has_facts(&self) -> bool {
-        self.engine.features().has(Feature::Mlst)
+    /// All lines of a listing.
+    fn fetch(&mut self, path: Option<Vec<u8>>, form: ListingForm, what: &str) -> Result<Listing, Trouble> {
+        let content = Content::Listing(Listing::collect());
+        let done = self.engine.run(&Operation::List { path, form }, content, what, Watch::default())?;
+        match done.content {
+            Content::Listing(listing) if !listing.is_cut() => Ok(listing),
+            _ => {
+                let reason = "more entries than a directory can have here".to_owned();
+                Err(Trouble::Broken { what: what.to_owned(), reason })
+            }
+        }
     }
 
     fn modified(&mut self, remote: &[u8], entry: &Listed) -> Option<i64> {
@@ -227,6 +230,14 @@ impl Walker<'_> {
             self.shared.fail(&trouble);
         }
     }
+}
+
+/// Of a listing for people.
+fn entries(listing: &Listing) -> Vec<Listed> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+    let now = i64::try_from(now).unwrap_or(i64::MAX);
+    // The time is in a zone that nobody tells.
+    listing.lines().filter_map(|line| parse_long(line, now)).map(|entry| Listed { modified: None, ..entry }).collect()
 }
 
 fn cannot(doing: &str, path: &Path, error: io::Error) -> Trouble {
