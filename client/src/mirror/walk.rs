@@ -174,7 +174,7 @@ impl Walker<'_> {
         // Behind LIST servers look for options and patterns, where there is a name.
         go_to(self.engine, directory)?;
         if !self.hides {
-            match self.fetch(Some(b"-a".to_vec()), ListingForm::Long, &what).map(|listing| entries(&listing)) {
+            match self.fetch(None, ListingForm::LongAll, &what).map(|listing| entries(&listing)) {
                 Ok(entries) if entries.iter().any(|entry| entry.name == b".") => return Ok(entries),
                 Ok(_) | Err(Trouble::Refused { .. }) => self.hides = true,
                 Err(other) => return Err(other),

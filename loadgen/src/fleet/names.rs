@@ -107,7 +107,7 @@ impl ListingCheck {
         let line = name.strip_suffix(b"\r").unwrap_or(name);
         let parsed = match self.form {
             ListingForm::Names => None,
-            ListingForm::Long => listed::parse_long(line, NO_MATTER_WHEN),
+            ListingForm::Long | ListingForm::LongAll => listed::parse_long(line, NO_MATTER_WHEN),
             ListingForm::Facts => listed::parse_facts(line),
         };
         let name = parsed.as_ref().map_or(line, |entry| &entry.name[..]);

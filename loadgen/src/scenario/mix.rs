@@ -123,8 +123,12 @@ fn read_action(section: &mut Section<'_>, files: &[FileSet], is_ftp: bool, probl
         ("mkdir", Verb::MakeDirectory),
         ("stat", Verb::Stat),
     ];
-    const FORMS: &[(&str, ListingForm)] =
-        &[("names", ListingForm::Names), ("long", ListingForm::Long), ("facts", ListingForm::Facts)];
+    const FORMS: &[(&str, ListingForm)] = &[
+        ("names", ListingForm::Names),
+        ("long", ListingForm::Long),
+        ("long-all", ListingForm::LongAll),
+        ("facts", ListingForm::Facts),
+    ];
     let verb = section.require("do", problems, word(if is_ftp { OF_FTP } else { VERBS }));
     if !(is_ftp && matches!(verb, Some(Verb::List))) {
         section.refuse("form", problems, "do = \"ls\" and dialect = \"ftp\"");

@@ -144,6 +144,7 @@ fn write_operation(out: &mut String, operation: &Operation, files: &[FileSet]) -
                 // The other dialects know no other.
                 ListingForm::Names => {}
                 ListingForm::Long => pair(out, "form", quoted("long"))?,
+                ListingForm::LongAll => pair(out, "form", quoted("long-all"))?,
                 ListingForm::Facts => pair(out, "form", quoted("facts"))?,
             }
         }

@@ -128,6 +128,9 @@ pub enum ListingForm {
     Names,
     /// For people, mostly as of `ls -l` (LIST); see [`crate::representation::listed::parse_long`].
     Long,
+    /// As `Long`, with the names that begin with a dot (LIST -a): some servers keep them back from who does not ask, and
+    /// some take the `-a` for a name.
+    LongAll,
     /// For programs (MLSD); see [`crate::representation::listed::parse_facts`].
     Facts,
 }

@@ -176,6 +176,7 @@ fn operation(wish: &str) -> Operation {
         "unique" => Operation::Put { name: Vec::new(), size: None, mode: PutMode::Unique },
         "names" => Operation::List { path: path(), form: ListingForm::Names },
         "list" => Operation::List { path: path(), form: ListingForm::Long },
+        "list-all" => Operation::List { path: path(), form: ListingForm::LongAll },
         "facts" => Operation::List { path: path(), form: ListingForm::Facts },
         "stat" => Operation::Stat { name: name() },
         "size" => Operation::Size { name: name() },

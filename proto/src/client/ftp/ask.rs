@@ -64,16 +64,15 @@ pub(super) fn plan(operation: &Operation, features: Features) -> Result<Plan, Un
             PutMode::Unique => transfer(Way::Up, request::line(Verb::Stou, b""), 0),
         },
         Operation::List { path: directory, form } => {
-            let verb = match form {
-                ListingForm::Names => Verb::Nlst,
-                ListingForm::Long => Verb::List,
-                ListingForm::Facts => Verb::Mlsd,
+            let (verb, option) = match form {
+                ListingForm::Names => (Verb::Nlst, None),
+                ListingForm::Long => (Verb::List, None),
+                ListingForm::LongAll => (Verb::List, Some(b"-a".to_vec())),
+                ListingForm::Facts => (Verb::Mlsd, None),
             };
-            let line = match directory {
-                Some(directory) => named(verb, directory)?,
-                None => request::line(verb, b""),
-            };
-            transfer(Way::Down, line, 0)
+            let directory = directory.as_deref().map(path).transpose()?.map(|directory| directory.to_vec());
+            let words: Vec<_> = option.into_iter().chain(directory).collect();
+            transfer(Way::Down, request::line(verb, &words.join(&b' ')), 0)
         }
         Operation::Stat { name } if features.has(Feature::Mlst) => ask(named(Verb::Mlst, name), Question::Entry),
         Operation::Stat { name } => in_binary(named(Verb::Size, name), Question::SizeOf(name.clone())),

@@ -108,7 +108,10 @@ impl Person {
             10 => Operation::Put { name, size: None, mode: PutMode::Append },
             11 => Operation::Put { name: Vec::new(), size: None, mode: PutMode::Unique },
             12 => Operation::List { path, form: ListingForm::Names },
-            13 => Operation::List { path, form: ListingForm::Long },
+            13 => {
+                let form = if chance.of(50) { ListingForm::Long } else { ListingForm::LongAll };
+                Operation::List { path, form }
+            }
             14 => Operation::List { path, form: ListingForm::Facts },
             15 => Operation::Stat { name },
             16 => Operation::Size { name },
