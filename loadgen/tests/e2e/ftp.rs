@@ -6,7 +6,7 @@ use muxftp_server::{Config, PortRange, Running};
 use crate::support::{Bench, number, operation, text};
 
 /// Every operation of `ftp`; what was appended, renamed or put is read back after the run.
-const ALL: &str = r#"
+pub const ALL: &str = r#"
 schema = 1
 name = "all"
 

@@ -7,5 +7,9 @@ mod ftp;
 mod liar;
 mod liars;
 mod line;
+mod peers;
+#[expect(dead_code, reason = "muxftp's tests use all of it")]
+#[path = "../../../client/tests/e2e/peers/server.rs"]
+mod server;
 mod signals;
 mod support;

@@ -181,7 +181,9 @@ impl Launch {
     }
 
     fn command(self, place: &Path, port: u16) -> Command {
-        let mut command = Command::new(self.program.find().expect("it was there before"));
+        // It is to end also when the tests are ended by a signal.
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL"]).arg(self.program.find().expect("it was there before"));
         match self.program {
             Program::Vsftpd => {
                 fs::write(place.join("vsftpd.conf"), self.vsftpd_settings(place, port)).unwrap();
