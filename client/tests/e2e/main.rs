@@ -2,10 +2,12 @@
 #![allow(clippy::unwrap_used, reason = "clippy.toml allows it in test functions, but not in their helpers")]
 
 mod commands;
+mod cut;
 mod ftp;
 mod hostile;
 mod mirror;
 mod oneshot;
 mod prompt;
+mod relay;
 mod support;
 mod terminal;
