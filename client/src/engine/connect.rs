@@ -4,11 +4,11 @@
 
 use std::net::SocketAddr;
 
-use muxftp_client::driver::{Connection, Endpoint, OperationResult, Owners, Speech};
+use muxftp_client::driver::{Connection, Endpoint, Finished, OperationResult, Owners, Speech};
 use muxftp_client::tls;
 use muxftp_proto::client::io::{Failure, Operation, Outcome};
 
-use super::{Engine, Source, Watch};
+use super::{CLOSED, Engine, Source, Watch};
 use crate::content::Content;
 use crate::trouble::{Trouble, words};
 
@@ -25,7 +25,8 @@ impl Engine {
         let mut reason = String::from("it has no address");
         for address in self.addresses.clone() {
             match self.connect_to(address) {
-                Ok(()) => return self.log_in(),
+                Ok(None) => return Ok(()),
+                Ok(Some(finished)) => return self.settle_in(finished),
                 Err(Trouble::CannotConnect { reason: last, .. }) => reason = last,
                 Err(other) => return Err(other),
             }
@@ -33,7 +34,8 @@ impl Engine {
         Err(Trouble::CannotConnect { server: self.server.to_string(), reason })
     }
 
-    fn connect_to(&mut self, address: SocketAddr) -> Result<(), Trouble> {
+    /// Gives how the log-in ended, where there is one.
+    fn connect_to(&mut self, address: SocketAddr) -> Result<Option<Finished<Content>>, Trouble> {
         let cannot = |error: &std::io::Error| Trouble::CannotConnect {
             server: format!("{address}"),
             reason: match error.kind() {
@@ -52,7 +54,17 @@ impl Engine {
             bandwidth: None,
         };
         let owners = Owners { control: Source::Control, data: Source::Data };
-        let connection = Connection::open(&mut self.reactor, endpoint, owners).map_err(|error| cannot(&error))?;
+        let mut connection = Connection::open(&mut self.reactor, endpoint, owners).map_err(|error| cannot(&error))?;
+        if matches!(self.log_in.speech, Speech::Ftp { .. }) {
+            // Before it is connected: a server may greet and close at one go, and its words belong to the log-in.
+            connection.start(&mut self.reactor, Operation::LogIn, Content::Nothing);
+            self.peer.connection = Some(connection);
+            let finished = self.wait_for_end(false, &mut Watch::default())?;
+            return match finished.result {
+                OperationResult::ConnectFailed(error) => Err(cannot(&error)),
+                _ => Ok(Some(finished)),
+            };
+        }
         self.peer.connection = Some(connection);
         loop {
             let Some(connection) = &mut self.peer.connection else { unreachable!("set above") };
@@ -60,18 +72,17 @@ impl Engine {
                 return Err(cannot(&error));
             }
             if connection.is_connected() {
-                return Ok(());
+                return Ok(None);
+            }
+            if connection.is_closed() {
+                return Err(Trouble::CannotConnect { server: address.to_string(), reason: CLOSED.to_owned() });
             }
             self.wait(None)?;
         }
     }
 
-    /// The first operation of `ftp`.
-    fn log_in(&mut self) -> Result<(), Trouble> {
-        if !matches!(self.log_in.speech, Speech::Ftp { .. }) {
-            return Ok(());
-        }
-        let finished = self.run_once(Operation::LogIn, Content::Nothing, &mut Watch::default())?;
+    /// Behind the log-in: goes on where the last session was.
+    fn settle_in(&mut self, finished: Finished<Content>) -> Result<(), Trouble> {
         if let OperationResult::Ended(Outcome::Failed { failure: Failure::Tls, .. }, Some(error)) = &finished.result {
             let reason = tls::explain(error).unwrap_or_else(|| format!("no TLS: {}", words(error)));
             return Err(Trouble::CannotConnect { server: self.server.to_string(), reason });

@@ -214,13 +214,20 @@ impl Engine {
         watch: &mut Watch<'_>,
     ) -> Result<Finished<Content>, Trouble> {
         let can_be_given_up = self.server.dialect == Dialect::Ftp && moves_data(&operation);
+        match &mut self.peer.connection {
+            Some(connection) if !connection.is_closed() => connection.start(&mut self.reactor, operation, content),
+            // It was, behind its last reply.
+            _ => return Err(Trouble::Broken { what: self.server.to_string(), reason: CLOSED.to_owned() }),
+        }
+        self.wait_for_end(can_be_given_up, watch)
+    }
+
+    /// Waits for the end of the operation that was started.
+    fn wait_for_end(&mut self, can_be_given_up: bool, watch: &mut Watch<'_>) -> Result<Finished<Content>, Trouble> {
         let mut interrupted = None;
         let until = watch.limit.map(|limit| Instant::now() + limit);
-        if let Some(connection) = &mut self.peer.connection {
-            connection.start(&mut self.reactor, operation, content);
-        }
         loop {
-            let Some(connection) = &mut self.peer.connection else { unreachable!("connected by the caller") };
+            let Some(connection) = &mut self.peer.connection else { unreachable!("started by the caller") };
             if let Some(finished) = connection.take_finished() {
                 self.show_dialogue();
                 // Whatever the server said then, it is what was wanted, unless all had been done before.
@@ -338,6 +345,9 @@ fn system(error: std::io::Error) -> Trouble {
 }
 
 const SIGNALS: [i32; 3] = [Signal::INT.as_raw(), Signal::TERM.as_raw(), Signal::HUP.as_raw()];
+
+/// Of a server that has gone without a word.
+const CLOSED: &str = "the server has closed the connection";
 
 /// As the server reads and writes: large enough that system calls do not count.
 const BUFFER_BYTES: usize = 256 * 1024;

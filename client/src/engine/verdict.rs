@@ -10,7 +10,7 @@ use muxftp_proto::Escaped;
 use muxftp_proto::client::io::{ClientStep, ClientTimeouts, Failure, Outcome};
 use rustix::process::Signal;
 
-use super::{Done, Engine};
+use super::{CLOSED, Done, Engine};
 use crate::content::Content;
 use crate::trouble::{Trouble, words};
 
@@ -59,7 +59,7 @@ impl Engine {
                 format!("no byte has moved for {} s", stall.as_secs())
             }
             (Failure::TimedOut, _) => format!("no reply from the server in {} s", reply.as_secs()),
-            (Failure::ControlLost, _) => "the server has closed the connection".to_owned(),
+            (Failure::ControlLost, _) => CLOSED.to_owned(),
             (Failure::Tls, _) => "TLS could not be had".to_owned(),
             (Failure::Farewell(text), _) => format!("the server has ended the session: {}", Escaped(text)),
             (Failure::DataLost | Failure::DataConnect, _) => "the data connection broke".to_owned(),

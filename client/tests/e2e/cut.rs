@@ -46,10 +46,10 @@ impl Session {
         let (code, told, _, whole) = self.get(Passing::WHOLE);
         assert_eq!((code, told.as_str()), (Some(0), ""));
         eprintln!("{} {}", whole.to_client.len(), whole.to_server.len());
-        let mut at = whole.to_client.windows(5).position(|w| w.starts_with(&[22,3])).unwrap();
+        let mut at = whole.to_client.windows(5).position(|w| w.starts_with(&[22, 3])).unwrap();
         eprint!("plain {at}:");
         while at < whole.to_client.len() {
-            let l = u16::from_be_bytes([whole.to_client[at+3], whole.to_client[at+4]]) as usize + 5;
+            let l = u16::from_be_bytes([whole.to_client[at + 3], whole.to_client[at + 4]]) as usize + 5;
             eprint!(" {}:{}", whole.to_client[at], l);
             at += l;
         }
@@ -61,7 +61,8 @@ impl Session {
             for _ in 0..4 {
                 scope.spawn(|| {
                     while let Some(&limit) = cuts.get(next.fetch_add(1, Ordering::SeqCst)) {
-                        let (code, told, left, _) = self.get(Passing { cut: Some((Way::ToClient, limit, Cut::Fin)), ..Passing::WHOLE });
+                        let (code, told, left, _) =
+                            self.get(Passing { cut: Some((Way::ToClient, limit, Cut::Fin)), ..Passing::WHOLE });
                         eprintln!("{limit} {code:?} {told} {left:?}");
                     }
                 });
