@@ -11,7 +11,7 @@ mod verdict;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
-use muxftp_client::driver::{Connection, Finished, OperationResult};
+use muxftp_client::driver::{Connection, Finished, OperationResult, Timeline};
 use muxftp_proto::client::io::{ClientStep, ClientTimeouts, Failure, Operation, Outcome, Told};
 use muxftp_proto::{Dialect, Escaped, Features};
 use muxftp_reactor::{Again, Clock, Handler, Key, Reactor, Readiness};
@@ -216,8 +216,8 @@ impl Engine {
         let can_be_given_up = self.server.dialect == Dialect::Ftp && moves_data(&operation);
         match &mut self.peer.connection {
             Some(connection) if !connection.is_closed() => connection.start(&mut self.reactor, operation, content),
-            // It was, behind its last reply.
-            _ => return Err(Trouble::Broken { what: self.server.to_string(), reason: CLOSED.to_owned() }),
+            // Closed together with the last reply.
+            _ => return Ok(lost(content)),
         }
         self.wait_for_end(can_be_given_up, watch)
     }
@@ -317,6 +317,12 @@ impl Handler<Source> for Peer {
     fn signal(&mut self, _rx: &mut Reactor<Source>, signal: i32) {
         self.signal = Some(signal);
     }
+}
+
+/// Of an operation for a session that was over before it began.
+fn lost(content: Content) -> Finished<Content> {
+    let outcome = Outcome::Failed { step: ClientStep::Negotiate, failure: Failure::ControlLost };
+    Finished { result: OperationResult::Ended(outcome, None), timeline: Timeline::default(), bytes: 0, body: content }
 }
 
 /// Whether it needs a data connection.
