@@ -159,3 +159,40 @@ fn an_upload_is_complete_only_by_the_servers_word() {
     );
     fake.join();
 }
+
+#[test]
+fn an_upload_that_a_server_of_ftp_takes_back_is_a_failure() {
+    for (reply, code) in [("426 broken", 1), ("451 no disk", 1), ("226", 0)] {
+        let fake = Fake::start(move |listener| {
+            let mut control = Control::accept(listener);
+            let data = TcpListener::bind("127.0.0.1:0").unwrap();
+            control.say(b"220 here\r\n");
+            loop {
+                let line = control.hear();
+                let answer = match line.split(' ').next().unwrap() {
+                    "QUIT" => return control.say(b"221 bye\r\n"),
+                    "EPSV" => format!("229 ok (|||{}|)", data.local_addr().unwrap().port()),
+                    "FEAT" => "502 no".to_owned(),
+                    "STOR" => {
+                        control.say(b"150 now\r\n");
+                        let mut bytes = Vec::new();
+                        data.accept().unwrap().0.read_to_end(&mut bytes).unwrap();
+                        assert_eq!(bytes, b"12345");
+                        reply.to_owned()
+                    }
+                    _ => "230 fine".to_owned(),
+                };
+                control.say(format!("{answer}\r\n").as_bytes());
+            }
+        });
+        let here = tempfile::tempdir().unwrap();
+        fs::write(here.path().join("file"), "12345").unwrap();
+        let url = format!("ftp://127.0.0.1:{}/", fake.port());
+        let output = run(here.path(), &["put", "file", &url, "--tls", "off"]);
+        let told = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{told}");
+        let sentence = format!("muxftp: put file: the server says no: {reply}\n");
+        assert_eq!(told, if code == 0 { "" } else { &sentence });
+        fake.join();
+    }
+}

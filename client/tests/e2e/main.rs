@@ -15,3 +15,5 @@ mod prompt;
 mod relay;
 mod support;
 mod terminal;
+mod tls12;
+mod tls_server;
