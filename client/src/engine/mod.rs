@@ -197,14 +197,26 @@ impl Engine {
         self.hang_up();
     }
 
-    /// Takes note of what came while nobody waited: a server that has closed the session. An old Ctrl-C is forgotten, it
-    /// was meant for what ran then.
+    /// Before a person's next command: an old Ctrl-C was meant for what ran then.
+    ///
+    /// # Errors
+    /// The system fails.
+    pub(crate) fn forget_interruption(&mut self) -> Result<(), Trouble> {
+        self.take_note()?;
+        self.peer.signal = self.peer.signal.filter(|&signal| signal != Signal::INT.as_raw());
+        Ok(())
+    }
+
+    /// As [`Engine::take_note`]; a signal that came between two operations ends what they are parts of.
     fn catch_up(&mut self) -> Result<(), Trouble> {
+        self.take_note()?;
+        self.peer.signal.take().map_or(Ok(()), |signal| Err(Trouble::Interrupted(signal)))
+    }
+
+    /// Takes note of what came while nobody waited: a signal, or a server that has closed the session.
+    fn take_note(&mut self) -> Result<(), Trouble> {
         self.reactor.turn(&mut self.peer, Some(Duration::ZERO)).map_err(system)?;
-        match self.peer.signal.take() {
-            Some(signal) if signal != Signal::INT.as_raw() => Err(Trouble::Interrupted(signal)),
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
     fn run_once(
@@ -235,7 +247,12 @@ impl Engine {
                     (Some(signal), OperationResult::Ended(outcome, _)) if !outcome.is_success() => {
                         Err(Trouble::Interrupted(signal))
                     }
-                    _ => Ok(finished),
+                    (Some(signal), _) => {
+                        // It is not lost on what would follow.
+                        self.peer.signal = Some(signal);
+                        Ok(finished)
+                    }
+                    (None, _) => Ok(finished),
                 };
             }
             if let Some(progress) = &mut watch.progress {

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{Shutdown, TcpListener};
 use std::process::Stdio;
 
 use rustix::process::Signal;
@@ -194,5 +194,30 @@ fn an_upload_that_a_server_of_ftp_takes_back_is_a_failure() {
         let sentence = format!("muxftp: put file: the server says no: {reply}\n");
         assert_eq!(told, if code == 0 { "" } else { &sentence });
         fake.join();
+    }
+}
+
+#[test]
+fn a_server_that_closes_at_once_is_told_with_its_last_words() {
+    let here = tempfile::tempdir().unwrap();
+    for (scheme, greeting, told) in [
+        ("ftp", "421 too many users\r\n", "log in: the server says no: 421 too many users"),
+        ("ftp", "", "log in: the server has closed the connection"),
+        ("simple", "", "the server has closed the connection"),
+    ] {
+        // Greeting and end come together with the connection, or behind it.
+        for _ in 0..20 {
+            let fake = Fake::start(move |listener| {
+                let mut stream = listener.accept().unwrap().0;
+                stream.write_all(greeting.as_bytes()).unwrap();
+                stream.shutdown(Shutdown::Write).unwrap();
+                let _ = stream.read_to_end(&mut Vec::new());
+            });
+            let output = run(here.path(), &["ls", &format!("{scheme}://127.0.0.1:{}", fake.port())]);
+            let stderr = text(&output.stderr);
+            assert!(matches!(output.status.code(), Some(1 | 3 | 4)), "{stderr}");
+            assert!(stderr.ends_with(&format!("{told}\n")) && stderr.lines().count() == 1, "{stderr}");
+            fake.join();
+        }
     }
 }

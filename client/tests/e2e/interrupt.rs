@@ -1,13 +1,14 @@
 //! Ctrl-C while a tree is mirrored: nothing half is left on either side, and the next run brings the rest.
 
-use std::fs;
-use std::io::{BufRead, BufReader};
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use muxftp_server::config::TlsMode;
+use rustix::fs::{CWD, Mode, mkfifoat};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
@@ -43,6 +44,23 @@ fn a_mirror_to_a_server_that_is_interrupted_leaves_whole_files_only() {
         assert_eq!(names(there.path()), names(&here.path().join("tree")));
         assert_whole(&names(there.path()), there.path());
     }
+}
+
+#[test]
+fn ctrl_c_between_two_files_ends_the_command() {
+    let (there, here) = (plant(""), tempfile::tempdir().unwrap());
+    let server = server_of(&there, TlsMode::Off, None);
+    // It waits at this name until somebody reads.
+    mkfifoat(CWD, here.path().join("b"), Mode::RWXU).unwrap();
+    let args = ["get", "-q", "--tls", "off", &server.url("a"), &server.url("b")];
+    let child = muxftp(here.path(), &args).stderr(Stdio::piped()).spawn().unwrap();
+    wait_until(|| here.path().join("a").exists());
+    signal(&child, Signal::INT);
+    let mut reader = File::open(here.path().join("b")).unwrap();
+    assert_eq!(reader.read_to_end(&mut Vec::new()).unwrap(), 0, "nothing more is fetched");
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(130), "muxftp: interrupted\n"));
+    assert_eq!(names(here.path()), ["a", "b"]);
 }
 
 /// A file for each session: one is small, the others take a slow server long.
