@@ -49,10 +49,10 @@ impl Session {
         let end = before_farewell(&from_server);
         // What is not sealed byte by byte; the certificate's flight, and the long rest, at steps and at each record's end.
         let [_, _, sealed, flight, ..] = from_server[..] else { panic!("no hand-shake: {from_server:?}") };
-        let steps = (sealed..flight).step_by(3).chain((flight..end).step_by(RARELY));
+        let steps = (sealed..flight).step_by(5).chain((flight..end).step_by(RARELY));
         let every = (0..sealed).chain(steps).chain(around(&from_server));
         let to_client = every.filter(|&at| at < end).map(|at| (Way::ToClient, at));
-        let to_server = (0..before_farewell(&from_client)).step_by(7).map(|at| (Way::ToServer, at));
+        let to_server = (0..before_farewell(&from_client)).step_by(11).map(|at| (Way::ToServer, at));
         let cuts: Vec<_> = to_client.chain(to_server).map(|(way, at)| (way, at, how)).collect();
         let next = AtomicUsize::new(0);
         thread::scope(|scope| {
@@ -99,7 +99,7 @@ fn before_farewell(ends: &[usize]) -> usize {
 
 /// At the end of each record, and within the head of the next.
 fn around(ends: &[usize]) -> impl Iterator<Item = usize> {
-    ends.iter().skip(1).flat_map(|&end| end - 1..end + 6)
+    ends.iter().skip(1).flat_map(|&end| end - 1..end + 3)
 }
 
 /// What begins a hand-shake: its type, and the first byte of the version.
