@@ -11,7 +11,7 @@ mod verdict;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
-use muxftp_client::driver::{Connection, Finished, OperationResult};
+use muxftp_client::driver::{Connection, Finished, OperationResult, Timeline};
 use muxftp_proto::client::io::{ClientStep, ClientTimeouts, Failure, Operation, Outcome, Told};
 use muxftp_proto::{Dialect, Escaped, Features};
 use muxftp_reactor::{Again, Clock, Handler, Key, Reactor, Readiness};
@@ -197,14 +197,26 @@ impl Engine {
         self.hang_up();
     }
 
-    /// Takes note of what came while nobody waited: a server that has closed the session. An old Ctrl-C is forgotten, it
-    /// was meant for what ran then.
+    /// Before a person's next command: an old Ctrl-C was meant for what ran then.
+    ///
+    /// # Errors
+    /// The system fails.
+    pub(crate) fn forget_interruption(&mut self) -> Result<(), Trouble> {
+        self.take_note()?;
+        self.peer.signal = self.peer.signal.filter(|&signal| signal != Signal::INT.as_raw());
+        Ok(())
+    }
+
+    /// As [`Engine::take_note`]; a signal that came between two operations ends what they are parts of.
     fn catch_up(&mut self) -> Result<(), Trouble> {
+        self.take_note()?;
+        self.peer.signal.take().map_or(Ok(()), |signal| Err(Trouble::Interrupted(signal)))
+    }
+
+    /// Takes note of what came while nobody waited: a signal, or a server that has closed the session.
+    fn take_note(&mut self) -> Result<(), Trouble> {
         self.reactor.turn(&mut self.peer, Some(Duration::ZERO)).map_err(system)?;
-        match self.peer.signal.take() {
-            Some(signal) if signal != Signal::INT.as_raw() => Err(Trouble::Interrupted(signal)),
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
     fn run_once(
@@ -216,8 +228,8 @@ impl Engine {
         let can_be_given_up = self.server.dialect == Dialect::Ftp && moves_data(&operation);
         match &mut self.peer.connection {
             Some(connection) if !connection.is_closed() => connection.start(&mut self.reactor, operation, content),
-            // It was, behind its last reply.
-            _ => return Err(Trouble::Broken { what: self.server.to_string(), reason: CLOSED.to_owned() }),
+            // Closed together with the last reply.
+            _ => return Ok(lost(content)),
         }
         self.wait_for_end(can_be_given_up, watch)
     }
@@ -235,7 +247,12 @@ impl Engine {
                     (Some(signal), OperationResult::Ended(outcome, _)) if !outcome.is_success() => {
                         Err(Trouble::Interrupted(signal))
                     }
-                    _ => Ok(finished),
+                    (Some(signal), _) => {
+                        // It is not lost on what would follow.
+                        self.peer.signal = Some(signal);
+                        Ok(finished)
+                    }
+                    (None, _) => Ok(finished),
                 };
             }
             if let Some(progress) = &mut watch.progress {
@@ -317,6 +334,12 @@ impl Handler<Source> for Peer {
     fn signal(&mut self, _rx: &mut Reactor<Source>, signal: i32) {
         self.signal = Some(signal);
     }
+}
+
+/// Of an operation for a session that was over before it began.
+fn lost(content: Content) -> Finished<Content> {
+    let outcome = Outcome::Failed { step: ClientStep::Negotiate, failure: Failure::ControlLost };
+    Finished { result: OperationResult::Ended(outcome, None), timeline: Timeline::default(), bytes: 0, body: content }
 }
 
 /// Whether it needs a data connection.

@@ -60,7 +60,9 @@ impl Names {
         let operation = Operation::List { path: (!path.is_empty()).then(|| path.into()), form: ListingForm::Names };
         let watch = Watch { limit: Some(PATIENCE), ..Watch::default() };
         let listing = Content::Listing(Listing::collect());
-        match self.engine.borrow_mut().run(&operation, listing, "complete", watch).map(|done| done.content) {
+        let mut engine = self.engine.borrow_mut();
+        let done = engine.forget_interruption().and_then(|()| engine.run(&operation, listing, "complete", watch));
+        match done.map(|done| done.content) {
             Ok(Content::Listing(listing)) => listing.names().map(str::to_owned).collect(),
             _ => Vec::new(),
         }

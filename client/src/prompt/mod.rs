@@ -134,6 +134,7 @@ impl Prompt {
                 Err(ReadlineError::Eof) => return Ok(()),
                 Err(error) => return Err(terminal(error, "read")),
             };
+            self.engine.borrow_mut().forget_interruption()?;
             match self.obey(&line) {
                 Ok(Next::Line) => {}
                 Ok(Next::Astray(trouble)) => report(&trouble),
@@ -175,6 +176,9 @@ impl Prompt {
                 print!("{}", menu::MENU);
             }
             let Some(line) = self.ask(&mut editor, "choice")? else { break };
+            if editor.is_some() {
+                self.engine.borrow_mut().forget_interruption()?;
+            }
             let result = match menu::read(&line) {
                 Ok(menu::Choice::Exit) => break,
                 Ok(menu::Choice::Do(verb, questions)) => self

@@ -1,19 +1,18 @@
 //! `muxftp` over ftp and ftps against muxftpd, and against servers that cut TLS.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::io::Write;
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Output;
-use std::sync::Arc;
 
 use muxftp_server::config::{SessionReuse, TlsMode, TlsVersion};
 use rcgen::{DnType, date_time_ymd};
-use rustls::pki_types::PrivateKeyDer;
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls::ALL_VERSIONS;
 
 use crate::support::{CERTIFICATE, Certificate, Fake, PASSWORD, TestServer, muxftp, names, run, run_with_input, text};
+use crate::tls_server::{config, hear, secure};
 
 /// Runs muxftp as `ann`.
 fn run_as_ann(directory: &Path, args: &[&str]) -> Output {
@@ -219,18 +218,11 @@ fn options_that_do_not_fit_are_told() {
     }
 }
 
-type Tls = StreamOwned<ServerConnection, TcpStream>;
-
 /// A server of ftps for one download: it sends `half of`, and ends the data connection with or without close_notify.
 fn half_of_a_file(says_end: bool) -> Fake {
     Fake::start(move |listener| {
-        let key = PrivateKeyDer::try_from(CERTIFICATE.key.clone()).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-        let config = builder.with_no_client_auth().with_single_cert(vec![CERTIFICATE.der.clone()], key).unwrap();
-        let config = Arc::new(config);
-        let secure = |stream| StreamOwned::new(ServerConnection::new(config.clone()).unwrap(), stream);
-        let mut control: Tls = secure(listener.accept().unwrap().0);
+        let config = config(ALL_VERSIONS);
+        let mut control = secure(&config, listener.accept().unwrap().0);
         control.write_all(b"220 here\r\n").unwrap();
         let data = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         loop {
@@ -241,7 +233,7 @@ fn half_of_a_file(says_end: bool) -> Fake {
                 "FEAT" => "502 no".to_owned(),
                 "RETR" => {
                     control.write_all(b"150 now\r\n").unwrap();
-                    let mut data: Tls = secure(data.accept().unwrap().0);
+                    let mut data = secure(&config, data.accept().unwrap().0);
                     data.write_all(b"half of").unwrap();
                     if says_end {
                         data.conn.send_close_notify();
@@ -255,16 +247,6 @@ fn half_of_a_file(says_end: bool) -> Fake {
             control.write_all(format!("{answer}\r\n").as_bytes()).unwrap();
         }
     })
-}
-
-/// A line, without its end; empty at the end.
-fn hear(control: &mut impl Read) -> String {
-    let mut line = Vec::new();
-    let mut byte = [0];
-    while matches!(control.read(&mut byte), Ok(1)) && byte != *b"\n" {
-        line.push(byte[0]);
-    }
-    String::from_utf8(line).unwrap().trim_end().to_owned()
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{Shutdown, TcpListener};
 use std::process::Stdio;
 
 use rustix::process::Signal;
@@ -158,4 +158,66 @@ fn an_upload_is_complete_only_by_the_servers_word() {
         (Some(1), "muxftp: put file: the server says no: 550 No Space\n")
     );
     fake.join();
+}
+
+#[test]
+fn an_upload_that_a_server_of_ftp_takes_back_is_a_failure() {
+    for (reply, code) in [("426 broken", 1), ("451 no disk", 1), ("226", 0)] {
+        let fake = Fake::start(move |listener| {
+            let mut control = Control::accept(listener);
+            let data = TcpListener::bind("127.0.0.1:0").unwrap();
+            control.say(b"220 here\r\n");
+            loop {
+                let line = control.hear();
+                let answer = match line.split(' ').next().unwrap() {
+                    "QUIT" => return control.say(b"221 bye\r\n"),
+                    "EPSV" => format!("229 ok (|||{}|)", data.local_addr().unwrap().port()),
+                    "FEAT" => "502 no".to_owned(),
+                    "STOR" => {
+                        control.say(b"150 now\r\n");
+                        let mut bytes = Vec::new();
+                        data.accept().unwrap().0.read_to_end(&mut bytes).unwrap();
+                        assert_eq!(bytes, b"12345");
+                        reply.to_owned()
+                    }
+                    _ => "230 fine".to_owned(),
+                };
+                control.say(format!("{answer}\r\n").as_bytes());
+            }
+        });
+        let here = tempfile::tempdir().unwrap();
+        fs::write(here.path().join("file"), "12345").unwrap();
+        let url = format!("ftp://127.0.0.1:{}/", fake.port());
+        let output = run(here.path(), &["put", "file", &url, "--tls", "off"]);
+        let told = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{told}");
+        let sentence = format!("muxftp: put file: the server says no: {reply}\n");
+        assert_eq!(told, if code == 0 { "" } else { &sentence });
+        fake.join();
+    }
+}
+
+#[test]
+fn a_server_that_closes_at_once_is_told_with_its_last_words() {
+    let here = tempfile::tempdir().unwrap();
+    for (scheme, greeting, told) in [
+        ("ftp", "421 too many users\r\n", "log in: the server says no: 421 too many users"),
+        ("ftp", "", "log in: the server has closed the connection"),
+        ("simple", "", "the server has closed the connection"),
+    ] {
+        // Greeting and end come together with the connection, or behind it.
+        for _ in 0..20 {
+            let fake = Fake::start(move |listener| {
+                let mut stream = listener.accept().unwrap().0;
+                stream.write_all(greeting.as_bytes()).unwrap();
+                stream.shutdown(Shutdown::Write).unwrap();
+                let _ = stream.read_to_end(&mut Vec::new());
+            });
+            let output = run(here.path(), &["ls", &format!("{scheme}://127.0.0.1:{}", fake.port())]);
+            let stderr = text(&output.stderr);
+            assert!(matches!(output.status.code(), Some(1 | 3 | 4)), "{stderr}");
+            assert!(stderr.ends_with(&format!("{told}\n")) && stderr.lines().count() == 1, "{stderr}");
+            fake.join();
+        }
+    }
 }

@@ -2,11 +2,19 @@
 #![allow(clippy::unwrap_used, reason = "clippy.toml allows it in test functions, but not in their helpers")]
 
 mod commands;
+mod cut;
 mod ftp;
 mod hostile;
+mod interrupt;
+mod ipv6;
 mod mirror;
+mod old_server;
 mod oneshot;
 mod peers;
+mod pieces;
 mod prompt;
+mod relay;
 mod support;
 mod terminal;
+mod tls12;
+mod tls_server;

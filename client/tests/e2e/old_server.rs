@@ -1,0 +1,105 @@
+//! `mirror` with a server that has LIST only, and no facts of files.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Write};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, UNIX_EPOCH};
+
+use muxftp_server::config::TlsMode;
+
+use crate::support::{Fake, TestServer, names, run, text};
+
+/// What muxftpd is without MLST and MLSD, for so many connections.
+fn without_facts(server: u16, connections: usize) -> Fake {
+    Fake::start(move |listener: &TcpListener| {
+        thread::scope(|scope| {
+            for _ in 0..connections {
+                let client = listener.accept().unwrap().0;
+                let server = TcpStream::connect((Ipv4Addr::LOCALHOST, server)).unwrap();
+                let (client_too, server_too) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+                scope.spawn(move || pass_replies(server_too, client_too));
+                scope.spawn(move || pass_commands(client, server));
+            }
+        });
+    })
+}
+
+fn pass_replies(server: TcpStream, mut client: TcpStream) {
+    for line in BufReader::new(server).split(b'\n').map_while(Result::ok) {
+        if !line.starts_with(b" MLST") && client.write_all(&[&line, &b"\n"[..]].concat()).is_err() {
+            return;
+        }
+    }
+    let _ = client.shutdown(Shutdown::Write);
+}
+
+fn pass_commands(client: TcpStream, mut server: TcpStream) {
+    let mut replies = client.try_clone().unwrap();
+    for line in BufReader::new(client).split(b'\n').map_while(Result::ok) {
+        let passed = match line.starts_with(b"MLS") {
+            true => replies.write_all(b"500 What?\r\n"),
+            false => server.write_all(&[&line, &b"\n"[..]].concat()),
+        };
+        if passed.is_err() {
+            return;
+        }
+    }
+    let _ = server.shutdown(Shutdown::Write);
+}
+
+fn plant(root: &Path) {
+    for directory in ["", "a dir", "a dir/below it"] {
+        let directory = root.join(directory);
+        fs::create_dir_all(&directory).unwrap();
+        for (name, time) in FILES {
+            fs::write(directory.join(name), name).unwrap();
+            let time = UNIX_EPOCH + Duration::from_secs(time);
+            File::open(directory.join(name)).unwrap().set_modified(time).unwrap();
+        }
+    }
+}
+
+fn assert_planted(root: &Path) {
+    assert_eq!(names(root).len(), FILES.len() + 1);
+    for directory in ["", "a dir", "a dir/below it"] {
+        for (name, time) in FILES {
+            let path = root.join(directory).join(name);
+            assert_eq!(fs::read(&path).unwrap(), name.as_bytes());
+            let modified = fs::metadata(&path).unwrap().modified().unwrap().duration_since(UNIX_EPOCH).unwrap();
+            assert_eq!(modified.as_secs(), time, "{}", path.display());
+        }
+    }
+}
+
+#[test]
+fn a_tree_goes_both_ways_through_list() {
+    let server = TestServer::of_ftp(TlsMode::Off, |_| {});
+    let here = tempfile::tempdir().unwrap();
+    plant(&here.path().join("up"));
+    let mirror = |args: &[&str], result: &str| {
+        let fake = without_facts(server.port(), 2);
+        let url = format!("ftp://127.0.0.1:{}/the%20tree", fake.port());
+        let args: Vec<_> = args.iter().map(|&arg| if arg == "URL" { url.as_str() } else { arg }).collect();
+        let output = run(here.path(), &[&["mirror", "-v", "--tls", "off", "--parallel", "2"], &args[..]].concat());
+        let told = text(&output.stderr);
+        assert!(output.status.success(), "{told}");
+        assert!(text(&output.stdout).starts_with(result), "{}", text(&output.stdout));
+        assert!(told.contains("C: LIST\n") && !told.contains("C: MLS"), "{told}");
+        fake.join();
+    };
+    let all = FILES.len() * 3;
+    for result in [format!("{all} files copied"), format!("0 files copied (0 bytes), {all} were the same")] {
+        mirror(&["-R", "up", "URL"], &result);
+        assert_planted(&server.root().join("the tree"));
+    }
+    for result in [format!("{all} files copied"), format!("0 files copied (0 bytes), {all} were the same")] {
+        mirror(&["URL", "down"], &result);
+        assert_planted(&here.path().join("down"));
+    }
+}
+
+/// Names, and times in seconds since 1970: LIST tells the last ones to the day only, and no zone.
+const FILES: [(&str, u64); 5] =
+    [("plain", 1_700_000_001), ("with blanks in it", 1_600_000_002), (" lead", 3), ("trail ", 4), ("12 Jan 2020 x", 5)];
