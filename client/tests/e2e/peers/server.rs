@@ -152,6 +152,7 @@ impl Program {
             Program::PureFtpd => (in_path("pure-ftpd").filter(|_| in_path("pure-pw").is_some()), "pure-ftpd"),
             Program::Pyftpdlib => (python_with_pyftpdlib(), "pyftpdlib with OpenSSL for Python"),
         };
+        let found = found.filter(|_| in_path("setpriv").is_some());
         if found.is_none() {
             assert!(std::env::var_os("CI").is_none(), "{name} is not here: .ci/run installs it");
             eprintln!("left out: {name} is not here");
