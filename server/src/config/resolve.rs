@@ -37,6 +37,7 @@ fn resolve(flags: &Flags, source: Option<Source<'_>>) -> Result<Config, ConfigEr
     // What is missing because it is wrong was told already.
     let certified = tls.is_some() || !problems.is_empty();
     let listen = listeners(flags, file.listen.as_deref(), source, certified, &mut problems);
+    problems.extend(tls::for_nobody(&listen, flags));
     problems.extend(crossing_ports(&listen, data_ports));
     problems.extend(crossing_updown_ports(&listen, updown_data_ports, data_ports));
     // Only of a configuration that is right otherwise: a wrong `access` would be reported twice.

@@ -10,7 +10,7 @@ use toml::Spanned;
 use super::file::FileSettings;
 use super::reader::Source;
 use super::value::{ListenSpec, TlsMode, Words};
-use super::{Problem, TlsSettings};
+use super::{Listen, Problem, TlsSettings};
 use crate::args::Flags;
 
 /// The certificate of the flags, else of the file, with all that belongs to it. `beside` tells what a path in the file
@@ -77,4 +77,15 @@ pub(super) fn mode(spec: &ListenSpec, flags: &Flags, has_certificate: bool) -> R
         ));
     }
     Ok(mode)
+}
+
+/// Who asks for TLS must not get a server that has none, and believe in it.
+pub(super) fn for_nobody(listen: &[Listen], flags: &Flags) -> Option<Problem> {
+    let mode = flags.tls.filter(|&mode| mode != TlsMode::Off)?;
+    let named = listen.first().filter(|_| listen.iter().all(|listen| listen.dialect != Dialect::Ftp))?;
+    Some(Problem::new(format!(
+        "--tls {}: there is no listener of ftp, and {} has no TLS: add --listen ftp://ADDRESS:PORT, or leave --tls out",
+        mode.word(),
+        named.dialect
+    )))
 }

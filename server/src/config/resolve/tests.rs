@@ -208,6 +208,14 @@ fn what_is_wrong_about_tls_is_told_where_it_stands() {
     assert!(error.starts_with("error: --listen: TLS that is implicit needs a certificate"), "{error}");
     let error = resolve_both(&["--tls", "required"], "").unwrap_err();
     assert!(error.starts_with("error: --tls: TLS that is required needs a certificate"), "{error}");
+    for line in [["--listen", "simple://[::1]:7"], ["--port", "2021"]] {
+        let error = resolve_both(&[&line[..], &["--tls", "required"]].concat(), CERTIFIED).unwrap_err();
+        assert!(
+            error.starts_with("error: --tls required: there is no listener of ftp, and simple has no TLS"),
+            "{error}"
+        );
+        assert!(resolve_both(&[&line[..], &["--tls", "off"]].concat(), CERTIFIED).is_ok());
+    }
 
     for (text, place) in [
         ("[tls]\ncertificate = \"c\"\n", "2:15: a certificate needs its private key"),
