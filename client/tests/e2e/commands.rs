@@ -48,7 +48,7 @@ fn patterns_stand_for_all_that_match() {
     assert_eq!(names(&server.root().join("d")), ["a 1.txt", "a[2].txt"]);
     assert_eq!(names(&here.path().join("down")), ["a 1.txt"]);
     assert_eq!(output.status.code(), Some(2));
-    assert_eq!(text(&output.stderr), "muxftp: nothing matches `no*`; LS shows what there is\n");
+    assert_eq!(text(&output.stderr), "muxftp: nothing on the server matches `no*`\n");
 }
 
 #[test]
@@ -74,9 +74,9 @@ fn patterns_do_the_same_without_a_prompt() {
     assert!(told.contains("get d/a directory"), "{told}");
     assert_eq!(names(&here.path().join("down")), ["a 1.txt", "a[2].txt"]);
     for (args, hint) in [
-        (["mget", &url("d/no*"), "-o", "down"], "nothing matches `no*`"),
+        (["mget", &url("d/no*"), "-o", "down"], "nothing on the server matches `no*`"),
         (["mget", &url("d/a*"), "-o", "b.txt"], "-o must name a directory"),
-        (["mput", "no*", &url(""), "-q"], "nothing matches `no*`"),
+        (["mput", "no*", &url(""), "-q"], "nothing here matches `no*`"),
         (["mput", "a*", &url("d"), "-q"], "with a `/` at its end"),
     ] {
         let (code, told) = run(&args);
