@@ -32,10 +32,13 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// List the names in a directory, one per line
+    #[command(visible_aliases = ["list", "dir"])]
     Ls(Ls),
     /// Download files
+    #[command(visible_alias = "retrieve")]
     Get(Get),
     /// Upload files
+    #[command(visible_alias = "store")]
     Put(Put),
     /// Download all files whose names match: in the last part of NAME, * ? [a-z] stand for parts of names
     Mget(Get),
@@ -48,6 +51,7 @@ pub(crate) enum Command {
     /// Remove empty directories on an ftp server
     Rmdir(Names),
     /// Remove files on an ftp server
+    #[command(visible_alias = "delete")]
     Rm(Names),
     /// Show how many bytes files on an ftp server have
     Size(Names),

@@ -146,11 +146,11 @@ fn resume_works_without_the_prompt() {
     fs::write(here.path().join("f.part"), "01").unwrap();
     let url = format!("ftp://ann@127.0.0.1:{}/f", server.port());
     let run = |args: &[&str]| muxftp(here.path(), args).env("MUXFTP_PASSWORD", PASSWORD).output().unwrap();
-    let output = run(&["get", "-c", &url, "--tls", "off"]);
+    let output = run(&["retrieve", "-c", &url, "--tls", "off"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert_eq!(fs::read(here.path().join("f")).unwrap(), b"0123456789");
     fs::write(server.root().join("f"), "012").unwrap();
-    let output = run(&["put", "-c", "f", &url, "--tls", "off"]);
+    let output = run(&["store", "-c", "f", &url, "--tls", "off"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert_eq!(fs::read(server.root().join("f")).unwrap(), b"0123456789");
 }
