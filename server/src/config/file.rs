@@ -10,8 +10,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use tracing::level_filters::LevelFilter;
 
+use super::address::{ListenSpec, PublicAddress, parse_dialect};
 use super::reader::{Reader, Section, Source, directory_path, file_path, parse_table};
-use super::value::{Allowance, ListenSpec, PublicAddress, Words, parse_dialect};
+use super::value::{Allowance, Words};
 use super::{Durability, GuestAccess, LogFormat, PortRange, Problem, SessionReuse, TlsMode, TlsVersion};
 
 /// What a file says; `None` where it says nothing.

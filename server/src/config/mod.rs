@@ -3,6 +3,7 @@
 //! Three sources, the later wins: the defaults in this file, the TOML file (`file`), the command line
 //! (`crate::args`). They meet in `resolve`; `show` prints the result as a file that gives it again.
 
+mod address;
 mod file;
 mod problem;
 pub(crate) mod reader;
@@ -19,13 +20,12 @@ use muxftp_proto::Dialect;
 pub use tracing::level_filters::LevelFilter;
 
 pub use crate::storage::Durability;
+pub use address::{ListenSpec, PortRange, PublicAddress};
 pub use problem::{ConfigErrors, Problem};
 pub(crate) use reader::file_path;
 pub use resolve::load;
 pub(crate) use value::Words;
-pub use value::{
-    Allowance, GuestAccess, ListenSpec, LogFormat, PortRange, PublicAddress, SessionReuse, TlsMode, TlsVersion,
-};
+pub use value::{Allowance, GuestAccess, LogFormat, SessionReuse, TlsMode, TlsVersion};
 pub(crate) use value::{did_you_mean, parse_size, show_size};
 
 /// Everything that can be configured, checked and complete.

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use muxftp_proto::{DataPortPolicy, Dialect};
 
+use super::address::{ListenSpec, resolve_host};
 use super::file::{FileListen, FileSettings, parse};
 use super::reader::Source;
 use super::tls;
-use super::value::{ListenSpec, resolve_host};
 use super::{Config, ConfigErrors, Guest, Limits, Listen, Log, Logins, PortRange, Problem, Timeouts};
 use crate::args::Flags;
 

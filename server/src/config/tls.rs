@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use muxftp_proto::Dialect;
 use toml::Spanned;
 
+use super::address::ListenSpec;
 use super::file::FileSettings;
 use super::reader::Source;
-use super::value::{ListenSpec, TlsMode, Words};
+use super::value::{TlsMode, Words};
 use super::{Listen, Problem, TlsSettings};
 use crate::args::Flags;
 
