@@ -12,6 +12,7 @@ mod accounts;
 mod admission;
 mod content;
 mod data;
+mod events;
 mod link;
 mod listeners;
 mod open;
@@ -30,7 +31,7 @@ use mio::net::{TcpListener, TcpStream};
 use muxftp_proto::Dialect;
 use muxftp_proto::server::io::{Event, OperationId, SessionConfig, TlsMode};
 use muxftp_reactor::listen::Reserve;
-use muxftp_reactor::{Again, Clock, Handler, Key, Reactor, Readiness, Table, Waker, Workers};
+use muxftp_reactor::{Again, Clock, Key, Reactor, Table, Waker, Workers};
 use rustix::process::Signal;
 
 use crate::config::{Config, Listen};
@@ -255,59 +256,6 @@ impl Stop {
         self.requests.fetch_add(1, Ordering::Release);
         // It fails only when the server has ended.
         let _ = self.waker.wake();
-    }
-}
-
-impl Handler<Owner> for Shell {
-    fn ready(&mut self, rx: &mut Reactor<Owner>, _key: Key, owner: Owner, readiness: Readiness) -> Again {
-        match owner {
-            Owner::Listener(index) => self.accept(rx, index),
-            Owner::Control(session) => {
-                self.with(rx, session, |session, shared, rx| session.ready_control(shared, rx, readiness))
-            }
-            Owner::DataListener(session) => self.with(rx, session, Session::ready_data_listener),
-            Owner::SharedPort(index) => self.accept_data(rx, index),
-            Owner::Data(session) => self.with(rx, session, Session::ready_data),
-            Owner::Shutdown => Again::No,
-        }
-    }
-
-    fn timeout(&mut self, rx: &mut Reactor<Owner>, key: Key, owner: Owner) {
-        match owner {
-            // The pause after a shortage of descriptors is over.
-            Owner::Listener(_) | Owner::SharedPort(_) => rx.queue(key),
-            Owner::Control(session) | Owner::DataListener(session) => {
-                let _ = self.with(rx, session, Session::timeout);
-            }
-            // The account's rate has something to give again.
-            Owner::Data(_) => rx.queue(key),
-            Owner::Shutdown => self.state = State::Ended,
-        }
-    }
-
-    fn woken(&mut self, rx: &mut Reactor<Owner>) {
-        while let Some(done) = self.shared.workers.as_mut().and_then(Workers::next_result) {
-            self.work_done(rx, done);
-        }
-        while self.stops_answered < self.stop_requests.load(Ordering::Acquire) {
-            self.stops_answered += 1;
-            self.stop(rx);
-        }
-    }
-
-    fn signal(&mut self, rx: &mut Reactor<Owner>, signal: i32) {
-        match signal == Signal::HUP.as_raw() {
-            true => self.reload(),
-            false => self.stop(rx),
-        }
-    }
-
-    fn end_of_turn(&mut self, rx: &mut Reactor<Owner>) {
-        self.grant_ports(rx);
-        if self.state == State::Draining && self.sessions.is_empty() {
-            self.state = State::Ended;
-        }
-        log::flush();
     }
 }
 
