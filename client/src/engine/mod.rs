@@ -208,7 +208,10 @@ impl Engine {
     }
 
     /// As [`Engine::take_note`]; a signal that came between two operations ends what they are parts of.
-    fn catch_up(&mut self) -> Result<(), Trouble> {
+    ///
+    /// # Errors
+    /// A signal came, or the system fails.
+    pub(crate) fn catch_up(&mut self) -> Result<(), Trouble> {
         self.take_note()?;
         self.peer.signal.take().map_or(Ok(()), |signal| Err(Trouble::Interrupted(signal)))
     }
