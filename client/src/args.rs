@@ -139,7 +139,7 @@ pub(crate) struct Mirror {
     /// Delete from the copy what is not at the source: files, links, directories with all below; but nothing of a directory that could not be listed for sure
     #[arg(long)]
     pub(crate) delete: bool,
-    /// Change nothing, and name what would be done: `copy NAME`, `make NAME`, `delete NAME`
+    /// Change nothing, and name what would be done: `copy NAME`, `make NAME`, `delete NAME` (of a server's directory with a / at its end: all below it, too)
     #[arg(short = 'n', long)]
     pub(crate) dry_run: bool,
     /// Leave alone what has such a name, with all below it, on both sides: * ? [a-z] stand for parts of names, also of hidden ones; with a slash it is a path below FROM. May be repeated

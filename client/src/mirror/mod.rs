@@ -15,7 +15,6 @@ mod tidy;
 mod tree;
 mod walk;
 
-use std::fmt;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -192,7 +191,7 @@ impl Shared {
     }
 
     /// Counts what was deleted from the copy, or would be.
-    fn deleted(&self, name: impl fmt::Display) {
+    fn deleted(&self, name: &str) {
         self.deleted.fetch_add(1, Ordering::SeqCst);
         if self.dry_run {
             self.say(&format!("delete {name}"));

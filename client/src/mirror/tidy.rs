@@ -134,16 +134,17 @@ impl Tidier<'_> {
         }
     }
 
-    /// What is in a directory that is to be deleted; `None`: it was a link, and has been deleted.
+    /// What is in a directory that is to be deleted; `None`: that is not looked for, since it was a link, which has been
+    /// deleted, or may be one.
     fn open(&mut self, directory: &Item) -> Result<Option<Vec<Item>>, Trouble> {
         if !self.plan.is_upload {
             return items_here(self.tree, &directory.below).map(Some);
         }
-        // There are servers that list a link to a directory as a directory. DELE removes the one, and refuses the other.
+        // Many servers list a link to a directory as a directory. DELE removes the one, and refuses the other.
         let as_link = Item { below: directory.below.clone(), is_directory: false };
         match self.remove(&as_link) {
-            Ok(()) if !self.plan.dry_run => return Ok(None),
-            Ok(()) | Err(Trouble::Refused { .. }) => {}
+            Ok(()) => return Ok(None),
+            Err(Trouble::Refused { .. }) => {}
             Err(other) => return Err(other),
         }
         let entries = self.lister.list(self.engine, &self.tree.remote(&directory.below))?;
@@ -178,7 +179,11 @@ impl Tidier<'_> {
     /// Whether it is gone.
     fn count(&self, item: &Item, result: Result<(), Trouble>) -> bool {
         match result {
-            Ok(()) => self.shared.deleted(self.tree.in_copy(&item.below)),
+            Ok(()) => {
+                // Trying it out is the only way to know that it is no link.
+                let all = if self.plan.dry_run && self.plan.is_upload && item.is_directory { "/" } else { "" };
+                self.shared.deleted(&format!("{}{all}", self.tree.in_copy(&item.below)));
+            }
             Err(ref trouble) => self.shared.fail(trouble),
         }
         result.is_ok()

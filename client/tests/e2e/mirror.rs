@@ -52,14 +52,14 @@ pub fn tree(root: &Path) -> Tree {
     found
 }
 
-fn mirror(here: &Path, args: &[&str]) -> Output {
+pub fn mirror(here: &Path, args: &[&str]) -> Output {
     muxftp(here, &[&["mirror", "--ca", &CERTIFICATE.file()], args].concat())
         .env("MUXFTP_PASSWORD", PASSWORD)
         .output()
         .unwrap()
 }
 
-fn url(server: &TestServer, path: &str) -> String {
+pub fn url(server: &TestServer, path: &str) -> String {
     format!("ftp://ann@127.0.0.1:{}/{path}", server.port())
 }
 
