@@ -164,6 +164,11 @@ impl Engine {
         }
     }
 
+    /// The next log-in is to lead there.
+    pub(crate) fn begin_in(&mut self, directory: Vec<u8>) {
+        self.directory = Some(directory);
+    }
+
     /// Another session with the same server, made when it is first needed.
     ///
     /// # Errors

@@ -104,13 +104,16 @@ pub(crate) fn run(engine: &mut Engine, plan: &Plan) -> Result<String, Trouble> {
     let tree = Tree::new(plan, &base);
     let shared = Shared { verbose: plan.verbose, dry_run: plan.dry_run, ..Shared::default() };
     let walked = with_workers(engine, plan, &shared, |engine, jobs| walk::walk(engine, plan, &tree, &shared, &jobs))?;
+    // In any case: at the prompt, others follow.
+    let came_back = if engine.is_open() { list::go_to(engine, &base) } else { Ok(()) };
+    engine.begin_in(base);
     if let signal @ 1.. = shared.signal.load(Ordering::SeqCst) {
         return Err(Trouble::Interrupted(signal.into()));
     }
     if shared.output_is_closed.load(Ordering::SeqCst) {
         return Err(Trouble::OutputClosed);
     }
-    let walked = walked.and_then(|()| list::go_to(engine, &base));
+    let walked = walked.and(came_back);
     let line = shared.summary(plan.delete);
     match (walked, shared.failed.load(Ordering::SeqCst)) {
         (Ok(()), 0) => Ok(line),

@@ -71,10 +71,8 @@ impl Walker<'_> {
             fs::read_dir(&local).map_err(|error| cannot("read", &local, error))?;
             self.begin_there(&remote)?
         } else {
-            if self.plan.delete {
-                // Some servers list what is not there as if it were empty.
-                go_to(self.engine, &remote)?;
-            }
+            // The same; and some servers list what is not there as if it were empty.
+            go_to(self.engine, &remote)?;
             self.begin_here(&local)?
         };
         Ok(Pair { below: Vec::new(), is_new })

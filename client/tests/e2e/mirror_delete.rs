@@ -117,7 +117,7 @@ fn without_it_nothing_is_deleted_and_with_names_each_is_named() {
 }
 
 #[test]
-fn a_root_that_is_not_there_deletes_nothing() {
+fn a_source_that_is_not_there_makes_nothing_and_deletes_nothing() {
     let server = TestServer::of_ftp(TlsMode::Off, |_| {});
     let here = tempfile::tempdir().unwrap();
     for root in [here.path().join("copy"), server.root().join("copy")] {
@@ -129,8 +129,13 @@ fn a_root_that_is_not_there_deletes_nothing() {
         let output = mirror(here.path(), &["--delete", &url(&server, wrong), "copy"]);
         assert_eq!(output.status.code(), Some(code), "{}", text(&output.stderr));
     }
-    let output = mirror(here.path(), &["-R", "--delete", "nothing", &url(&server, "copy")]);
-    assert_eq!(output.status.code(), Some(5), "{}", text(&output.stderr));
+    for copy in ["copy", "new"] {
+        let output = mirror(here.path(), &["-R", "--delete", "nothing", &url(&server, copy)]);
+        assert_eq!(output.status.code(), Some(5), "{}", text(&output.stderr));
+        let output = mirror(here.path(), &["--delete", &url(&server, "nothing"), copy]);
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    }
+    assert_eq!((names(here.path()), names(server.root())), (vec!["copy".into()], vec!["copy".into(), "file".into()]));
     for root in [here.path().join("copy"), server.root().join("copy")] {
         assert_eq!(names(&root), ["precious"]);
     }

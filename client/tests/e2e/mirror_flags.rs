@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use muxftp_server::config::TlsMode;
 
 use crate::mirror::{Tree, mirror, plant, tree, url};
+use crate::scripted::{Kind, Script};
 use crate::support::{TestServer, names, run_with_input, text};
 
 /// What a dry run says, in order: it is not that of the system's directories.
@@ -204,7 +205,8 @@ fn the_prompt_takes_the_same_flags() {
         mirror my own to\n\
         mirror --frob a b\n\
         mirror -P 99 a b\n\
-        mirror -- -a -b\n";
+        mirror -- -a -b\n\
+        mirror -n -- -R 'copy of it'\n";
     let output = run_with_input(here.path(), &[&to, "--tls=off"], script);
     assert_eq!(
         text(&output.stdout),
@@ -217,15 +219,30 @@ fn the_prompt_takes_the_same_flags() {
          1 files copied (1 bytes), 0 were the same, 0 links and devices left out, 1 deleted, 0 failed\n\
          1 files copied (1 bytes), 0 were the same, 0 links and devices left out, 0 failed\n\
          /mine/c\n\
-         1 files copied (1 bytes), 0 were the same, 0 links and devices left out, 0 failed\n"
+         1 files copied (1 bytes), 0 were the same, 0 links and devices left out, 0 failed\n\
+         0 files copied (0 bytes), 0 were the same, 0 links and devices left out, 0 failed\n\
+         0 files would be copied (0 bytes), 0 were the same, 0 links and devices left out, 0 failed\n"
     );
+    assert!(!here.path().join("-b").exists());
     assert_eq!(names(&server.root().join("to")), ["a"]);
     assert_eq!(names(&here.path().join("copy of it")), ["a"]);
     let told: Vec<_> = text(&output.stderr).lines().collect();
-    let [few, many, unknown, range, dash] = told[..] else { panic!("{told:?}") };
+    let [few, many, unknown, range, dash, flag] = told[..] else { panic!("{told:?}") };
     assert!(few.starts_with("muxftp: ") && few.contains("MIRROR"), "{few}");
     assert!(many.contains("a name with blanks stands in quotation marks"), "{many}");
     assert!(unknown.contains("--frob"), "{unknown}");
     assert!(range.contains("99 is not in 1..=32"), "{range}");
-    assert!(dash.contains("-a"), "{dash}");
+    assert!(dash.contains("cd /-a: "), "{dash}");
+    assert!(flag.contains("cd /-R: "), "{flag}");
+}
+
+#[test]
+fn the_prompt_is_where_it_was_after_a_tree_that_cannot_be_read() {
+    let here = tempfile::tempdir().unwrap();
+    let (fake, _) = Script::new(Kind::Long).start();
+    let to = format!("ftp://127.0.0.1:{}/", fake.port());
+    let output = run_with_input(here.path(), &[&to, "--tls=off"], b"mirror -P 1 sub copy\npwd\n");
+    fake.join();
+    assert_eq!(text(&output.stderr), "muxftp: ls /sub: the server says no: 550 not that\n");
+    assert!(text(&output.stdout).ends_with("\n/\n"), "{}", text(&output.stdout));
 }
