@@ -6,7 +6,7 @@
 # Peers are measured when their programs are in PATH (or VSFTPD=, PURE_FTPD= name them) and PEER_USER=NAME:PASSWORD is an
 # account of this machine whose home is a directory in memory; both need root. Server on core 0, curl on core 1, files in
 # memory, four files of 256 MiB in each session. The figure is the CPU time of the server and its children, as the kernel
-# counts it (in steps of 10 ms). All traffic stays on 127.0.0.1; only processes started here are ended.
+# counts it (in steps of 10 ms). Behind that: what sessions cost in which nothing is said (idle-tls.py). All traffic stays on 127.0.0.1; only processes started here are ended.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 rounds=${1:-3}
@@ -48,7 +48,7 @@ if [ -n "${PEER_USER:-}" ] && [ "$EUID" -eq 0 ]; then
     pids+=($!) pid[vsftpd]=$! servers+=(vsftpd) account[vsftpd]=$PEER_USER home[vsftpd]=$peer_home
   fi
   if program=$(command -v "${PURE_FTPD:-pure-ftpd}"); then
-    taskset -c 0 "$program" -4 -S 127.0.0.1,2983 -Y 2 -2 "$work/both.pem" -p 24100:24900 -l unix -A -c 50 -C 50 >/dev/null 2>&1 &
+    taskset -c 0 "$program" -4 -S 127.0.0.1,2983 -Y 2 -2 "$work/both.pem" -p 24100:24900 -l unix -A -c 500 -C 500 >/dev/null 2>&1 &
     pids+=($!) pid[pure-ftpd]=$! servers+=(pure-ftpd) account[pure-ftpd]=$PEER_USER home[pure-ftpd]=$peer_home
   fi
 fi
@@ -92,5 +92,14 @@ for case in get put; do
   done
 done
 for server in "${servers[@]}"; do rm -f "${home[$server]}"/muxftp-bench.big; done
+
+sessions=200 silence=10
+printf '\n%-12s %-10s %32s %24s\n' "$sessions idle" server 'KiB per session (PSS)' "CPU ticks in $silence s" >>"$report"
+for server in "${servers[@]}"; do
+  python3 bench/idle-tls.py "${port[$server]}" "${account[$server]}" "${pid[$server]}" $sessions $silence |
+    while IFS=$'\t' read -r kind memory cpu; do
+      printf '%-12s %-10s %32s %24s\n' "$kind" "$server" "$memory" "$cpu" >>"$report"
+    done
+done
 echo "muxftpd: $(grep VmHWM "/proc/${pid[muxftpd]}/status" | tr -s ' \t' ' ') at most" >>"$report"
 cat "$report"

@@ -8,15 +8,15 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use muxftp_proto::Dialect;
 use muxftp_proto::client::io::ClientTimeouts;
 
-/// A client for muxftpd and other servers of its dialects
+/// A client for FTP servers, plain and with TLS, and for the small dialects of muxftpd
 ///
-/// With a URL alone it opens a prompt; `ls`, `get` and `put` do one thing and end.
+/// With a URL alone it opens a prompt; each command does one thing and ends.
 #[derive(Debug, Parser)]
 #[command(name = "muxftp", version, after_long_help = AFTER_HELP, after_help = "More with --help.",
           override_usage = "muxftp [OPTIONS] URL\n       muxftp [OPTIONS] COMMAND ...",
           subcommand_negates_reqs = true, arg_required_else_help = true)]
 pub(crate) struct Cli {
-    /// The server to open a prompt on
+    /// The server to open a prompt on; with ftp:// and ftps:// also a directory there
     #[arg(value_name = "URL", required = true)]
     pub(crate) server: Option<String>,
     /// Show a numbered menu instead of the prompt
@@ -32,10 +32,13 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// List the names in a directory, one per line
+    #[command(visible_aliases = ["list", "dir"])]
     Ls(Ls),
     /// Download files
+    #[command(visible_alias = "retrieve")]
     Get(Get),
     /// Upload files
+    #[command(visible_alias = "store")]
     Put(Put),
     /// Download all files whose names match: in the last part of NAME, * ? [a-z] stand for parts of names
     Mget(Get),
@@ -48,6 +51,7 @@ pub(crate) enum Command {
     /// Remove empty directories on an ftp server
     Rmdir(Names),
     /// Remove files on an ftp server
+    #[command(visible_alias = "delete")]
     Rm(Names),
     /// Show how many bytes files on an ftp server have
     Size(Names),
@@ -244,8 +248,8 @@ With ftp:// TLS is asked for (AUTH TLS) and used when the server offers it. Anyo
 on the way can make it look as if it did not: say --tls required, or ftps://,
 where that matters. A certificate that is not trusted is never taken for no TLS.
 
-A download appears under its name when it is complete, never before; an upload
-that breaks leaves the server's old file as it was.
+A download appears under its name when it is complete, never before. muxftpd treats
+uploads so, too; other servers keep the half of one, and put -c goes on with it.
 
 Exit codes (of several failures, the first):
   0    done

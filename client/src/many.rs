@@ -74,7 +74,7 @@ pub(crate) fn remote(engine: &mut Engine, pattern: &[u8]) -> Result<Vec<Vec<u8>>
         .map(|name| [directory, name].concat())
         .collect();
     names.sort();
-    some(names, pattern)
+    some(names, pattern, "on the server matches")
 }
 
 /// The files here that match, sorted; without `*`, `?` and `[`, the name itself.
@@ -96,7 +96,7 @@ pub(crate) fn local(pattern: &OsStr) -> Result<Vec<PathBuf>, Trouble> {
         }
     }
     paths.sort();
-    some(paths, name)
+    some(paths, name, "here matches")
 }
 
 /// The directory with its slash, and the pattern in it.
@@ -110,9 +110,9 @@ fn split(pattern: &[u8]) -> Result<(&[u8], &[u8]), Trouble> {
     }
 }
 
-fn some<T>(found: Vec<T>, pattern: &[u8]) -> Result<Vec<T>, Trouble> {
+fn some<T>(found: Vec<T>, pattern: &[u8], place: &str) -> Result<Vec<T>, Trouble> {
     match found.is_empty() {
-        true => Err(Trouble::Usage(format!("nothing matches `{}`; LS shows what there is", Escaped(pattern)))),
+        true => Err(Trouble::Usage(format!("nothing {place} `{}`", Escaped(pattern)))),
         false => Ok(found),
     }
 }

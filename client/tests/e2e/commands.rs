@@ -48,7 +48,7 @@ fn patterns_stand_for_all_that_match() {
     assert_eq!(names(&server.root().join("d")), ["a 1.txt", "a[2].txt"]);
     assert_eq!(names(&here.path().join("down")), ["a 1.txt"]);
     assert_eq!(output.status.code(), Some(2));
-    assert_eq!(text(&output.stderr), "muxftp: nothing matches `no*`; LS shows what there is\n");
+    assert_eq!(text(&output.stderr), "muxftp: nothing on the server matches `no*`\n");
 }
 
 #[test]
@@ -74,9 +74,9 @@ fn patterns_do_the_same_without_a_prompt() {
     assert!(told.contains("get d/a directory"), "{told}");
     assert_eq!(names(&here.path().join("down")), ["a 1.txt", "a[2].txt"]);
     for (args, hint) in [
-        (["mget", &url("d/no*"), "-o", "down"], "nothing matches `no*`"),
+        (["mget", &url("d/no*"), "-o", "down"], "nothing on the server matches `no*`"),
         (["mget", &url("d/a*"), "-o", "b.txt"], "-o must name a directory"),
-        (["mput", "no*", &url(""), "-q"], "nothing matches `no*`"),
+        (["mput", "no*", &url(""), "-q"], "nothing here matches `no*`"),
         (["mput", "a*", &url("d"), "-q"], "with a `/` at its end"),
     ] {
         let (code, told) = run(&args);
@@ -146,11 +146,11 @@ fn resume_works_without_the_prompt() {
     fs::write(here.path().join("f.part"), "01").unwrap();
     let url = format!("ftp://ann@127.0.0.1:{}/f", server.port());
     let run = |args: &[&str]| muxftp(here.path(), args).env("MUXFTP_PASSWORD", PASSWORD).output().unwrap();
-    let output = run(&["get", "-c", &url, "--tls", "off"]);
+    let output = run(&["retrieve", "-c", &url, "--tls", "off"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert_eq!(fs::read(here.path().join("f")).unwrap(), b"0123456789");
     fs::write(server.root().join("f"), "012").unwrap();
-    let output = run(&["put", "-c", "f", &url, "--tls", "off"]);
+    let output = run(&["store", "-c", "f", &url, "--tls", "off"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert_eq!(fs::read(server.root().join("f")).unwrap(), b"0123456789");
 }

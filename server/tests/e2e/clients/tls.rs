@@ -1,4 +1,4 @@
-//! curl, lftp and Python's ftplib over TLS 1.2 and 1.3, with AUTH and without, where sessions have to be resumed and where
+//! curl, lftp, wget and Python's ftplib over TLS 1.2 and 1.3, with AUTH and without, where sessions have to be resumed and where
 //! not.
 
 use std::path::Path;
@@ -40,6 +40,12 @@ impl Way {
         let scheme = if self.mode == TlsMode::Implicit { "ftps" } else { "ftp" };
         format!("{scheme}://{}/{path}", server.address)
     }
+}
+
+fn put_tree(server: &TestServer) {
+    std::fs::create_dir_all(server.path().join("tree/sub dir")).unwrap();
+    std::fs::write(server.path().join("tree/a"), noise(2, 1_000_000)).unwrap();
+    std::fs::write(server.path().join("tree/sub dir/b c"), b"").unwrap();
 }
 
 fn curl(way: Way, directory: &Path) -> Option<Command> {
@@ -90,9 +96,7 @@ fn curl_without_the_certificate_sends_no_password() {
 fn lftp_mirrors_both_ways() {
     for way in Way::all() {
         let server = way.server();
-        std::fs::create_dir_all(server.path().join("tree/sub dir")).unwrap();
-        std::fs::write(server.path().join("tree/a"), noise(2, 1_000_000)).unwrap();
-        std::fs::write(server.path().join("tree/sub dir/b c"), b"").unwrap();
+        put_tree(&server);
         let here = tempfile::tempdir().unwrap();
         let Some(mut lftp) = program("lftp", here.path()) else { return };
         let priority = if way.newest { "NORMAL:-VERS-ALL:+VERS-TLS1.3" } else { "NORMAL:-VERS-ALL:+VERS-TLS1.2" };
@@ -110,6 +114,23 @@ fn lftp_mirrors_both_ways() {
         assert_eq!(expected.len(), 3);
         assert!(tree(&here.path().join("copy")) == expected, "{way:?}");
         assert!(tree(&server.path().join("back")) == expected, "{way:?}");
+    }
+}
+
+#[test]
+fn wget_fetches_a_tree() {
+    for way in Way::all() {
+        let server = way.server();
+        put_tree(&server);
+        let here = tempfile::tempdir().unwrap();
+        let Some(mut wget) = program("wget", here.path()) else { return };
+        wget.args(["-q", "-r", "-nH", &format!("--ca-certificate={}", CERTIFICATE.path().display())]);
+        wget.arg(if way.newest { "--secure-protocol=TLSv1_3" } else { "--secure-protocol=TLSv1_2" });
+        if way.mode == TlsMode::Implicit {
+            wget.arg("--ftps-implicit");
+        }
+        run(wget.arg(format!("ftps://{}/tree/", server.address)));
+        assert!(tree(&here.path().join("tree")) == tree(&server.path().join("tree")), "{way:?}");
     }
 }
 
