@@ -231,6 +231,7 @@ Examples:
   muxftp mget 'ftp://ftp.example.org/pub/*.txt' -o texts
   tar c . | muxftp put - simple://127.0.0.1:2021/all.tar
   muxftp mirror ftp://ftp.example.org/pub/photos photos
+  muxftp mirror -R -n --delete -x '*.tmp' site ftp://ann@ftp.example.org/www
   muxftp get ftp://ann@ftp.example.org/notes.txt --tls required
 
 URLs: DIALECT://HOST[:PORT][/NAME] with the dialects simple (port 2021 when left
