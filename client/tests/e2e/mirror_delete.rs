@@ -8,7 +8,7 @@ use std::process::{Output, Stdio};
 use muxftp_server::config::TlsMode;
 use rustix::process::Signal;
 
-use crate::mirror::{mirror, plant, tree, url};
+use crate::mirror::{mirror, plant_some, tree, url};
 use crate::scripted::{Kind, Said, Script};
 use crate::support::{Fake, TestServer, muxftp, names, run, signal, text};
 
@@ -57,7 +57,7 @@ fn a_copy_here_is_as_the_server_is_afterwards() {
         let server = TestServer::of_ftp(tls, |_| {});
         let here = tempfile::tempdir().unwrap();
         let (copy, outside) = (here.path().join("copy"), plant_outside(here.path()));
-        plant(server.root());
+        plant_some(server.root(), 9, 20);
         // The server shows what it leads to.
         fs::remove_file(server.root().join("link")).unwrap();
         fs::create_dir_all(copy.join("a b 0/0")).unwrap();
@@ -65,7 +65,7 @@ fn a_copy_here_is_as_the_server_is_afterwards() {
         let output = mirror(here.path(), &["--delete", parallel, &url(&server, ""), "copy"]);
         let shown = text(&output.stdout);
         assert!(output.status.success(), "{}", text(&output.stderr));
-        assert!(shown.starts_with("2000 files copied"), "{shown}");
+        assert!(shown.starts_with("180 files copied"), "{shown}");
         assert!(shown.ends_with(&format!(", {surplus} deleted, 0 failed\n")), "{shown}");
         assert!(tree(&copy) == tree(server.root()));
         assert_eq!(links(&copy), 0);
@@ -80,13 +80,13 @@ fn a_copy_on_the_server_is_as_the_tree_here_is_afterwards() {
         let here = tempfile::tempdir().unwrap();
         let (source, copy, outside) =
             (here.path().join("up"), server.root().join("copy"), plant_outside(server.root()));
-        plant(&source);
+        plant_some(&source, 9, 20);
         fs::create_dir_all(copy.join("a b 0/0")).unwrap();
         let surplus = overgrow(&copy, &outside);
         let output = mirror(here.path(), &["-R", "--delete", parallel, "up", &url(&server, "copy")]);
         let shown = text(&output.stdout);
         assert!(output.status.success(), "{}", text(&output.stderr));
-        assert!(shown.starts_with("2000 files copied"), "{shown}");
+        assert!(shown.starts_with("180 files copied"), "{shown}");
         assert!(shown.ends_with(&format!(", {surplus} deleted, 0 failed\n")), "{shown}");
         assert!(tree(&copy) == tree(&source));
         assert_eq!(links(&copy), 0);
