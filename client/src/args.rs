@@ -134,19 +134,28 @@ pub(crate) struct Chmod {
     pub(crate) urls: Vec<String>,
 }
 
-/// `muxftp mirror`.
+/// `muxftp mirror`, and MIRROR at the prompt.
 #[derive(Debug, Args)]
 pub(crate) struct Mirror {
     /// From here to the server: DIRECTORY first, then the URL
     #[arg(short = 'R', long)]
     pub(crate) reverse: bool,
+    /// Delete from the copy what is not at the source: files, links, directories with all below; but nothing of a directory that could not be listed for sure
+    #[arg(long)]
+    pub(crate) delete: bool,
+    /// Change nothing, and name what would be done: `copy NAME`, `make NAME`, `delete NAME` (of a server's directory with a / at its end: all below it, too)
+    #[arg(short = 'n', long)]
+    pub(crate) dry_run: bool,
+    /// Leave alone what has such a name, with all below it, on both sides: * ? [a-z] stand for parts of names, also of hidden ones; with a slash it is a path below FROM. May be repeated
+    #[arg(short = 'x', long, value_name = "PATTERN")]
+    pub(crate) exclude: Vec<OsString>,
     /// So many sessions at once; fewer, if the server lets no more in
-    #[arg(long, value_name = "N", default_value_t = crate::mirror::PARALLEL, value_parser = clap::value_parser!(u8).range(1..=32))]
+    #[arg(short = 'P', long, value_name = "N", default_value_t = crate::mirror::PARALLEL, value_parser = clap::value_parser!(u8).range(1..=32))]
     pub(crate) parallel: u8,
-    /// Name each file that is copied or left out
+    /// Name each file that is copied, left out or deleted
     #[arg(long)]
     pub(crate) names: bool,
-    /// URL and DIRECTORY; what is newer at its source, or of another size, is copied anew; nothing is deleted; links are left out
+    /// URL and DIRECTORY; what is newer at its source, or of another size, is copied anew; links are left out
     #[arg(value_name = "FROM TO", required = true)]
     pub(crate) from_and_to: Vec<OsString>,
 }
@@ -222,6 +231,7 @@ Examples:
   muxftp mget 'ftp://ftp.example.org/pub/*.txt' -o texts
   tar c . | muxftp put - simple://127.0.0.1:2021/all.tar
   muxftp mirror ftp://ftp.example.org/pub/photos photos
+  muxftp mirror -R -n --delete -x '*.tmp' site ftp://ann@ftp.example.org/www
   muxftp get ftp://ann@ftp.example.org/notes.txt --tls required
 
 URLs: DIALECT://HOST[:PORT][/NAME] with the dialects simple (port 2021 when left

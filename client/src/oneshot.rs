@@ -153,13 +153,7 @@ pub(crate) fn mirror(args: &Mirror, connection: &Connection) -> Result<(), Troub
     };
     let order = if args.reverse { "DIRECTORY URL" } else { "URL DIRECTORY, or with -R DIRECTORY URL" };
     let target = Target::parse(url).map_err(|wrong| Trouble::Usage(format!("{wrong} (muxftp mirror {order})")))?;
-    let plan = Plan {
-        remote: target.path,
-        local: local.into(),
-        is_upload: args.reverse,
-        parallel: args.parallel,
-        verbose: args.names,
-    };
+    let plan = Plan::new(args, target.path, local.into());
     let mut engine = Engine::new(&target.server, connection)?;
     let result = mirror::run(&mut engine, &plan).map(|line| println!("{line}"));
     engine.quit();

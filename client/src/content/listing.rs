@@ -76,6 +76,11 @@ impl Listing {
         matches!(self, Listing::Collect { bytes } if bytes.len() >= COLLECTED_BYTES_MAX)
     }
 
+    /// Whether the last line has its end.
+    pub(crate) fn is_whole(&self) -> bool {
+        matches!(self, Listing::Collect { bytes } if bytes.last().is_none_or(|&last| last == b'\n'))
+    }
+
     /// The lines that were collected, without their ends.
     pub(crate) fn lines(&self) -> impl Iterator<Item = &[u8]> {
         let bytes = match self {

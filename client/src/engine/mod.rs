@@ -164,6 +164,11 @@ impl Engine {
         }
     }
 
+    /// The next log-in is to lead there.
+    pub(crate) fn begin_in(&mut self, directory: Vec<u8>) {
+        self.directory = Some(directory);
+    }
+
     /// Another session with the same server, made when it is first needed.
     ///
     /// # Errors
@@ -208,7 +213,10 @@ impl Engine {
     }
 
     /// As [`Engine::take_note`]; a signal that came between two operations ends what they are parts of.
-    fn catch_up(&mut self) -> Result<(), Trouble> {
+    ///
+    /// # Errors
+    /// A signal came, or the system fails.
+    pub(crate) fn catch_up(&mut self) -> Result<(), Trouble> {
         self.take_note()?;
         self.peer.signal.take().map_or(Ok(()), |signal| Err(Trouble::Interrupted(signal)))
     }

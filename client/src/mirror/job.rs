@@ -24,6 +24,8 @@ pub(super) struct Job {
     pub(super) local: PathBuf,
     /// The time that the copy is to have, in seconds since 1970, when it is known.
     pub(super) modified: Option<i64>,
+    /// Bytes, as far as it is known before.
+    pub(super) size: u64,
 }
 
 impl Job {
@@ -66,16 +68,6 @@ impl Job {
 impl fmt::Display for Job {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Escaped(&self.remote).fmt(f)
-    }
-}
-
-/// A name in a directory of the server; one that begins with a slash stands alone.
-pub(super) fn join(directory: &[u8], name: &[u8]) -> Vec<u8> {
-    match (name, directory) {
-        ([b'/', ..], _) => name.to_vec(),
-        (b"", _) => directory.to_vec(),
-        (_, [.., b'/']) => [directory, name].concat(),
-        _ => [directory, b"/", name].concat(),
     }
 }
 

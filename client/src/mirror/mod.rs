@@ -1,50 +1,85 @@
-//! `mirror`: a whole tree from the server to here, or from here to the server, but for what is the same on both sides.
+//! `mirror`: a whole tree from the server to here, or from here to the server, but for what is the same on both sides; and
+//! if it is asked for, without what is in the copy only.
 //!
 //! One session walks the tree, others move the files that it finds; it moves some itself when they are behind, and when the
 //! tree is walked. So it works with one session, too, if the server lets no more in. It must not know the terminal.
 //!
 //! Invariants: what waits to be moved is bounded; links are not followed, on neither side; a file that fails is counted
-//! and told, and the rest is done all the same; no file that was found is left out in silence.
+//! and told, and the rest is done all the same; no file that was found is left out in silence; nothing is deleted where
+//! it is not sure what the source has.
 
+mod exclude;
 mod job;
+mod list;
+mod tidy;
+mod tree;
 mod walk;
 
-use std::path::PathBuf;
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use muxftp_proto::Dialect;
+use muxftp_proto::{Dialect, Escaped};
 
+use crate::args;
 use crate::engine::Engine;
 use crate::report;
 use crate::trouble::Trouble;
+use exclude::Exclude;
 use job::Job;
+use tree::Tree;
 
 /// What is to be mirrored, and how.
 #[derive(Debug)]
 pub(crate) struct Plan {
     /// On the server; relative to the working directory, unless it begins with a slash.
-    pub(crate) remote: Vec<u8>,
+    remote: Vec<u8>,
     /// Here.
-    pub(crate) local: PathBuf,
+    local: PathBuf,
     /// From here to the server.
-    pub(crate) is_upload: bool,
+    is_upload: bool,
     /// Sessions at once.
-    pub(crate) parallel: u8,
+    parallel: u8,
     /// Name each file.
-    pub(crate) verbose: bool,
+    verbose: bool,
+    /// Delete what is in the copy and not at the source.
+    delete: bool,
+    /// Change nothing, and name what would be done.
+    dry_run: bool,
+    /// What is left alone, on both sides.
+    exclude: Exclude,
+}
+
+impl Plan {
+    /// As the command line has it; the places are read by those who know URLs and homes.
+    pub(crate) fn new(args: &args::Mirror, remote: Vec<u8>, local: PathBuf) -> Plan {
+        Plan {
+            remote,
+            local,
+            is_upload: args.reverse,
+            parallel: args.parallel,
+            verbose: args.names,
+            delete: args.delete,
+            dry_run: args.dry_run,
+            exclude: Exclude::new(args.exclude.iter().map(|pattern| pattern.as_bytes())),
+        }
+    }
 }
 
 /// What walker and workers share.
 #[derive(Debug, Default)]
 struct Shared {
     verbose: bool,
+    dry_run: bool,
     copied: AtomicU64,
     bytes: AtomicU64,
     same: AtomicU64,
     skipped: AtomicU64,
+    deleted: AtomicU64,
     failed: AtomicU64,
     /// That the server lets in fewer sessions than were wanted.
     fewer_is_told: AtomicBool,
@@ -52,6 +87,8 @@ struct Shared {
     stop: AtomicBool,
     /// The signal that stopped it; 0: none.
     signal: AtomicU8,
+    /// Whoever reads our output has enough.
+    output_is_closed: AtomicBool,
 }
 
 /// Mirrors a tree; gives the line that says so.
@@ -64,21 +101,21 @@ pub(crate) fn run(engine: &mut Engine, plan: &Plan) -> Result<String, Trouble> {
         return Err(Trouble::Usage(format!("mirror: {dialect} has no directories to walk; ftp has")));
     }
     let base = engine.remember_directory()?;
-    let shared = Shared { verbose: plan.verbose, ..Shared::default() };
-    let walked = with_workers(engine, plan, &shared, |engine, jobs| {
-        walk::walk(engine, plan, &job::join(&base, &plan.remote), &shared, &jobs)
-    })?;
+    let tree = Tree::new(plan, &base);
+    let shared = Shared { verbose: plan.verbose, dry_run: plan.dry_run, ..Shared::default() };
+    let walked = with_workers(engine, plan, &shared, |engine, jobs| walk::walk(engine, plan, &tree, &shared, &jobs))?;
+    // In any case: at the prompt, others follow.
+    let came_back = if engine.is_open() { list::go_to(engine, &base) } else { Ok(()) };
+    engine.begin_in(base);
     if let signal @ 1.. = shared.signal.load(Ordering::SeqCst) {
         return Err(Trouble::Interrupted(signal.into()));
     }
-    let walked = walked.and_then(|()| walk::go_to(engine, &base));
-    let [copied, bytes, same, skipped, failed] =
-        [&shared.copied, &shared.bytes, &shared.same, &shared.skipped, &shared.failed]
-            .map(|count| count.load(Ordering::SeqCst));
-    let line = format!(
-        "{copied} files copied ({bytes} bytes), {same} were the same, {skipped} links and devices left out, {failed} failed"
-    );
-    match (walked, failed) {
+    if shared.output_is_closed.load(Ordering::SeqCst) {
+        return Err(Trouble::OutputClosed);
+    }
+    let walked = walked.and(came_back);
+    let line = shared.summary(plan.delete);
+    match (walked, shared.failed.load(Ordering::SeqCst)) {
         (Ok(()), 0) => Ok(line),
         (walked, _) => {
             println!("{line}");
@@ -95,7 +132,8 @@ fn with_workers<T>(
 ) -> Result<T, Trouble> {
     let (sender, receiver) = sync_channel(WAITING_JOBS);
     let receiver = Arc::new(Mutex::new(receiver));
-    let workers: Vec<Engine> = (1..plan.parallel).map(|_| engine.sibling()).collect::<Result<_, _>>()?;
+    let sessions = if plan.dry_run { 1 } else { plan.parallel };
+    let workers: Vec<Engine> = (1..sessions).map(|_| engine.sibling()).collect::<Result<_, _>>()?;
     Ok(thread::scope(|scope| {
         for mut worker in workers {
             let receiver = Arc::clone(&receiver);
@@ -141,11 +179,49 @@ impl Shared {
                 self.copied.fetch_add(1, Ordering::SeqCst);
                 self.bytes.fetch_add(bytes, Ordering::SeqCst);
                 if self.verbose {
-                    println!("{job}");
+                    self.say(&job.to_string());
                 }
             }
             Err(trouble) => self.fail(&trouble),
         }
+    }
+
+    /// Counts a file that would be moved.
+    fn would_move(&self, job: &Job) {
+        self.copied.fetch_add(1, Ordering::SeqCst);
+        self.bytes.fetch_add(job.size, Ordering::SeqCst);
+        self.say(&format!("copy {job}"));
+    }
+
+    /// Counts what was deleted from the copy, or would be.
+    fn deleted(&self, name: &str) {
+        self.deleted.fetch_add(1, Ordering::SeqCst);
+        if self.dry_run {
+            self.say(&format!("delete {name}"));
+        } else if self.verbose {
+            self.say(&format!("deleted: {name}"));
+        }
+    }
+
+    /// Prints a line; with nobody left to read it, the work ends.
+    fn say(&self, line: &str) {
+        if writeln!(io::stdout(), "{line}").is_err() {
+            self.output_is_closed.store(true, Ordering::SeqCst);
+            self.stop.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// What has been done, or would be.
+    fn summary(&self, with_deleted: bool) -> String {
+        let [copied, bytes, same, skipped, deleted, failed] =
+            [&self.copied, &self.bytes, &self.same, &self.skipped, &self.deleted, &self.failed]
+                .map(|count| count.load(Ordering::SeqCst));
+        let would = if self.dry_run { "would be " } else { "" };
+        let deleted = if with_deleted { format!(", {deleted} {would}deleted") } else { String::new() };
+        format!(
+            "{copied} files {would}copied ({bytes} bytes), {same} were the same, {skipped} links and devices left out\
+             {deleted}, {failed} failed"
+        )
     }
 
     fn fail(&self, trouble: &Trouble) {
@@ -165,6 +241,10 @@ impl Shared {
     fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::SeqCst)
     }
+}
+
+fn cannot(doing: &str, path: &Path, error: io::Error) -> Trouble {
+    Trouble::local(doing, Escaped(path.as_os_str().as_bytes()), error)
 }
 
 /// Files that the walker is ahead of the workers.

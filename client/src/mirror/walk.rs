@@ -1,33 +1,32 @@
 //! From directory to directory of a tree: makes directories, and finds the files that have to be moved.
 //!
-//! It must not know how files are moved.
+//! It must not know how files are moved, nor how what is surplus is deleted.
 
-use std::collections::HashMap;
-use std::ffi::OsStr;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, TrySendError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use muxftp_proto::client::io::{ListingForm, Operation};
-use muxftp_proto::representation::listed::{Listed, ListedKind, parse_facts, parse_long};
-use muxftp_proto::{Escaped, Feature};
+use muxftp_proto::Escaped;
+use muxftp_proto::client::io::Operation;
+use muxftp_proto::representation::listed::{Listed, ListedKind};
 
-use super::job::{Job, join, modified_time, seconds};
-use super::{Plan, Shared};
-use crate::content::{Content, Listing};
-use crate::engine::{Engine, Watch};
+use super::job::{Job, modified_time, seconds};
+use super::list::{Entries, Lister, go_to};
+use super::tidy::{self, Item, Tidier};
+use super::tree::{self, Tree};
+use super::{Plan, Shared, cannot};
+use crate::engine::Engine;
 use crate::target::last_component;
 use crate::trouble::Trouble;
 
 /// A directory that is still to be walked.
 struct Pair {
-    remote: Vec<u8>,
-    local: PathBuf,
-    /// It was just made: there is nothing in the copy.
+    below: Vec<u8>,
+    /// It was just made, or would be: there is nothing in the copy.
     is_new: bool,
 }
 
@@ -38,20 +37,12 @@ struct Pair {
 pub(super) fn walk(
     engine: &mut Engine,
     plan: &Plan,
-    remote: &[u8],
+    tree: &Tree,
     shared: &Shared,
     jobs: &SyncSender<Job>,
 ) -> Result<(), Trouble> {
-    let root = Pair { remote: remote.to_vec(), local: plan.local.clone(), is_new: false };
-    match plan.is_upload {
-        false => fs::create_dir_all(&root.local).map_err(|error| cannot("make", &root.local, error))?,
-        true => match engine.ask(&Operation::MakeDirectory { name: root.remote.clone() }, "mkdir") {
-            // It is there, most likely; if not, the next step tells.
-            Ok(_) | Err(Trouble::Refused { .. }) => go_to(engine, &root.remote)?,
-            Err(other) => return Err(other),
-        },
-    }
-    let mut walker = Walker { engine, shared, jobs, is_upload: plan.is_upload, left: Vec::new(), hides: false };
+    let mut walker = Walker { engine, plan, tree, shared, jobs, left: Vec::new(), lister: Lister::default() };
+    let root = walker.begin()?;
     walker.visit(&root)?;
     while let Some(pair) = walker.left.pop().filter(|_| !shared.is_stopped()) {
         if let Err(trouble) = walker.visit(&pair) {
@@ -61,76 +52,155 @@ pub(super) fn walk(
     Ok(())
 }
 
-/// Goes to a directory of the server, also after a new log-in.
-///
-/// # Errors
-/// It cannot be gone to.
-pub(super) fn go_to(engine: &mut Engine, directory: &[u8]) -> Result<(), Trouble> {
-    let what = format!("cd {}", Escaped(directory));
-    engine.ask(&Operation::ChangeDirectory { name: directory.to_vec() }, &what)?;
-    engine.remember_directory().map(drop)
-}
-
 struct Walker<'a> {
     engine: &'a mut Engine,
+    plan: &'a Plan,
+    tree: &'a Tree,
     shared: &'a Shared,
     jobs: &'a SyncSender<Job>,
-    is_upload: bool,
     left: Vec<Pair>,
-    /// The server does not know `LIST -a`, which shows names that begin with a dot: who knows it shows the directory
-    /// itself, too. vsftpd shows them to nobody who does not ask.
-    hides: bool,
+    lister: Lister,
 }
 
 impl Walker<'_> {
+    /// Finds the root of the source, and finds or makes that of the copy.
+    fn begin(&mut self) -> Result<Pair, Trouble> {
+        let (remote, local) = (self.tree.remote(b""), self.tree.local(b""));
+        let is_new = if self.plan.is_upload {
+            // A wrong name here is to make nothing there.
+            fs::read_dir(&local).map_err(|error| cannot("read", &local, error))?;
+            self.begin_there(&remote)?
+        } else {
+            // The same; and some servers list what is not there as if it were empty.
+            go_to(self.engine, &remote)?;
+            self.begin_here(&local)?
+        };
+        Ok(Pair { below: Vec::new(), is_new })
+    }
+
+    /// Whether there is no copy on the server yet.
+    fn begin_there(&mut self, root: &[u8]) -> Result<bool, Trouble> {
+        if !self.plan.dry_run {
+            match self.engine.ask(&Operation::MakeDirectory { name: root.to_vec() }, "mkdir") {
+                // It is there, most likely; if not, the next step tells.
+                Ok(_) | Err(Trouble::Refused { .. }) => return go_to(self.engine, root).map(|()| false),
+                Err(other) => return Err(other),
+            }
+        }
+        match go_to(self.engine, root) {
+            Ok(()) => Ok(false),
+            Err(Trouble::Refused { .. }) => self.make(b"").map(|()| true),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Whether there is no copy here yet.
+    fn begin_here(&mut self, root: &Path) -> Result<bool, Trouble> {
+        if !self.plan.dry_run {
+            return fs::create_dir_all(root).map(|()| false).map_err(|error| cannot("make", root, error));
+        }
+        match fs::read_dir(root) {
+            Ok(_) => Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.make(b"").map(|()| true),
+            Err(error) => Err(cannot("read", root, error)),
+        }
+    }
+
     fn visit(&mut self, pair: &Pair) -> Result<(), Trouble> {
-        if !self.is_upload {
-            for entry in self.list(&pair.remote)? {
-                let result = self.consider_remote(pair, &entry);
+        match self.plan.is_upload {
+            true => self.visit_here(pair),
+            false => self.visit_there(pair),
+        }
+    }
+
+    /// A directory of the server that is copied to here.
+    fn visit_there(&mut self, pair: &Pair) -> Result<(), Trouble> {
+        let source = self.lister.list(self.engine, &self.tree.remote(&pair.below))?;
+        // Before any file comes: on its way it has a name of its own.
+        let surplus = match self.plan.delete && !pair.is_new {
+            true => self.surplus_here(pair, &source),
+            false => Ok(Vec::new()),
+        };
+        for entry in &source.listed {
+            let below = tree::child(&pair.below, &entry.name);
+            if !self.is_excluded(&below) {
+                let result = self.consider_remote(below, entry);
                 self.count(result);
             }
-            return Ok(());
         }
-        let there = if pair.is_new { Vec::new() } else { self.list(&pair.remote)? };
-        let there: HashMap<&[u8], &Listed> = there.iter().map(|entry| (entry.name.as_slice(), entry)).collect();
-        for entry in fs::read_dir(&pair.local).map_err(|error| cannot("read", &pair.local, error))? {
-            let entry = entry.map_err(|error| cannot("read", &pair.local, error))?;
-            let found = there.get(entry.file_name().as_bytes()).copied();
-            let result = self.consider_local(pair, &entry, found);
-            self.count(result);
+        self.tidier().delete(surplus?);
+        Ok(())
+    }
+
+    /// A directory here that is copied to the server.
+    fn visit_here(&mut self, pair: &Pair) -> Result<(), Trouble> {
+        let there = match pair.is_new {
+            true => Entries::default(),
+            false => self.lister.list(self.engine, &self.tree.remote(&pair.below))?,
+        };
+        let found: HashMap<&[u8], &Listed> = there.listed.iter().map(|entry| (entry.name.as_slice(), entry)).collect();
+        let path = self.tree.local(&pair.below);
+        let read = fs::read_dir(&path).and_then(Iterator::collect);
+        let source: Vec<fs::DirEntry> = read.map_err(|error| cannot("read", &path, error))?;
+        for entry in &source {
+            let below = tree::child(&pair.below, entry.file_name().as_bytes());
+            if !self.is_excluded(&below) {
+                let found = found.get(entry.file_name().as_bytes()).copied();
+                let result = self.consider_local(below, entry, found);
+                self.count(result);
+            }
+        }
+        if self.plan.delete {
+            let names: Vec<_> = source.iter().map(fs::DirEntry::file_name).collect();
+            let names: HashSet<&[u8]> = names.iter().map(|name| name.as_bytes()).collect();
+            self.tidier().delete(tidy::surplus(tidy::items_there(&there, &pair.below), &names));
         }
         Ok(())
     }
 
-    fn consider_remote(&mut self, pair: &Pair, entry: &Listed) -> Result<(), Trouble> {
-        let remote = join(&pair.remote, &entry.name);
-        if matches!(entry.kind, ListedKind::Current | ListedKind::Parent) || matches!(&*entry.name, b"." | b"..") {
-            return Ok(());
+    /// What is here and not in that directory of the server, which may have been shown in part only.
+    fn surplus_here(&self, pair: &Pair, source: &Entries) -> Result<Vec<Item>, Trouble> {
+        let names = source.listed.iter().map(|entry| entry.name.as_slice()).collect();
+        let mut surplus = tidy::surplus(tidy::items_here(self.tree, &pair.below)?, &names);
+        surplus.retain(|item| !(self.plan.exclude.has(item.below()) || source.hides && item.is_hidden()));
+        match source.doubt {
+            Some(doubt) if !surplus.is_empty() => {
+                let what = format!("ls {}", Escaped(&self.tree.remote(&pair.below)));
+                Err(Trouble::Broken { what, reason: format!("{doubt}: nothing is deleted in its copy") })
+            }
+            _ => Ok(surplus),
         }
+    }
+
+    fn tidier(&mut self) -> Tidier<'_> {
+        Tidier { engine: self.engine, lister: &mut self.lister, plan: self.plan, tree: self.tree, shared: self.shared }
+    }
+
+    fn consider_remote(&mut self, below: Vec<u8>, entry: &Listed) -> Result<(), Trouble> {
+        let remote = self.tree.remote(&below);
         if last_component(&entry.name) != Some(entry.name.as_slice()) {
             let reason = "a name that cannot be one here: left out".to_owned();
             return Err(Trouble::Broken { what: Escaped(&remote).to_string(), reason });
         }
-        let local = pair.local.join(OsStr::from_bytes(&entry.name));
+        let local = self.tree.local(&below);
         let found = match fs::symlink_metadata(&local) {
             Ok(found) => Some(found),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(cannot("read", &local, error)),
         };
+        let size = entry.size.unwrap_or(0);
         match (entry.kind, found) {
             (ListedKind::Directory, None) => {
-                fs::create_dir(&local).map_err(|error| cannot("make", &local, error))?;
-                self.left.push(Pair { remote, local, is_new: true });
+                self.make(&below)?;
+                self.left.push(Pair { below, is_new: true });
             }
-            (ListedKind::Directory, Some(found)) if found.is_dir() => {
-                self.left.push(Pair { remote, local, is_new: false });
-            }
-            (ListedKind::File, None) => self.send(Job { remote, local, modified: entry.modified }),
+            (ListedKind::Directory, Some(found)) if found.is_dir() => self.left.push(Pair { below, is_new: false }),
+            (ListedKind::File, None) => self.send(Job { remote, local, modified: entry.modified, size }),
             (ListedKind::File, Some(found)) if found.is_file() => {
                 let here = seconds(&found).map_err(|error| cannot("read", &local, error))?;
                 let is_same = entry.size == Some(found.len())
                     && self.modified(&remote, entry).is_some_and(|modified| here >= modified);
-                self.move_unless(is_same, Job { remote, local, modified: entry.modified });
+                self.move_unless(is_same, Job { remote, local, modified: entry.modified, size });
             }
             (ListedKind::Directory | ListedKind::File, Some(_)) => {
                 let reason = "what has this name here is of another kind, or a link: left as it is".to_owned();
@@ -141,59 +211,41 @@ impl Walker<'_> {
         Ok(())
     }
 
-    fn consider_local(&mut self, pair: &Pair, entry: &fs::DirEntry, found: Option<&Listed>) -> Result<(), Trouble> {
+    fn consider_local(&mut self, below: Vec<u8>, entry: &fs::DirEntry, found: Option<&Listed>) -> Result<(), Trouble> {
         let local = entry.path();
-        let remote = join(&pair.remote, entry.file_name().as_bytes());
+        let remote = self.tree.remote(&below);
         let here = entry.metadata().map_err(|error| cannot("read", &local, error))?;
         if here.is_dir() {
             let is_new = !found.is_some_and(|found| found.kind == ListedKind::Directory);
             if is_new {
-                let what = format!("mkdir {}", Escaped(&remote));
-                self.engine.ask(&Operation::MakeDirectory { name: remote.clone() }, &what)?;
+                self.make(&below)?;
             }
-            self.left.push(Pair { remote, local, is_new });
+            self.left.push(Pair { below, is_new });
         } else if here.is_file() {
             let modified = seconds(&here).map_err(|error| cannot("read", &local, error))?;
             let found = found.filter(|found| found.kind == ListedKind::File && found.size == Some(here.len()));
             let there = found.and_then(|found| self.modified(&remote, found));
             let is_same = there.is_some_and(|there| there >= modified);
-            self.move_unless(is_same, Job { remote, local, modified: Some(modified) });
+            self.move_unless(is_same, Job { remote, local, modified: Some(modified), size: here.len() });
         } else {
             self.leave_out(&remote);
         }
         Ok(())
     }
 
-    /// All entries of a directory of the server.
-    fn list(&mut self, directory: &[u8]) -> Result<Vec<Listed>, Trouble> {
-        let what = format!("ls {}", Escaped(directory));
-        if self.engine.features().has(Feature::Mlst) {
-            let listing = self.fetch(Some(directory.to_vec()), ListingForm::Facts, &what)?;
-            return Ok(listing.lines().filter_map(parse_facts).collect());
+    /// Makes a directory of the copy.
+    fn make(&mut self, below: &[u8]) -> Result<(), Trouble> {
+        if self.plan.dry_run {
+            self.shared.say(&format!("make {}", self.tree.in_copy(below)));
+            return Ok(());
         }
-        // Behind LIST servers look for options and patterns, where there is a name.
-        go_to(self.engine, directory)?;
-        if !self.hides {
-            match self.fetch(None, ListingForm::LongAll, &what).map(|listing| entries(&listing)) {
-                Ok(entries) if entries.iter().any(|entry| entry.name == b".") => return Ok(entries),
-                Ok(_) | Err(Trouble::Refused { .. }) => self.hides = true,
-                Err(other) => return Err(other),
-            }
+        if self.plan.is_upload {
+            let name = self.tree.remote(below);
+            let what = format!("mkdir {}", Escaped(&name));
+            return self.engine.ask(&Operation::MakeDirectory { name }, &what).map(drop);
         }
-        self.fetch(None, ListingForm::Long, &what).map(|listing| entries(&listing))
-    }
-
-    /// All lines of a listing.
-    fn fetch(&mut self, path: Option<Vec<u8>>, form: ListingForm, what: &str) -> Result<Listing, Trouble> {
-        let content = Content::Listing(Listing::collect());
-        let done = self.engine.run(&Operation::List { path, form }, content, what, Watch::default())?;
-        match done.content {
-            Content::Listing(listing) if !listing.is_cut() => Ok(listing),
-            _ => {
-                let reason = "more entries than a directory can have here".to_owned();
-                Err(Trouble::Broken { what: what.to_owned(), reason })
-            }
-        }
+        let path = self.tree.local(below);
+        fs::create_dir(&path).map_err(|error| cannot("make", &path, error))
     }
 
     fn modified(&mut self, remote: &[u8], entry: &Listed) -> Option<i64> {
@@ -211,17 +263,28 @@ impl Walker<'_> {
 
     /// Leaves it to the others, or moves it, when they have enough to do.
     fn send(&mut self, job: Job) {
+        if self.plan.dry_run {
+            return self.shared.would_move(&job);
+        }
         if let Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) = self.jobs.try_send(job)
             && !self.shared.is_stopped()
         {
-            self.shared.move_file(&job, self.engine, self.is_upload);
+            self.shared.move_file(&job, self.engine, self.plan.is_upload);
         }
+    }
+
+    fn is_excluded(&self, below: &[u8]) -> bool {
+        let is_excluded = self.plan.exclude.has(below);
+        if is_excluded && self.plan.verbose {
+            self.shared.say(&format!("left out: {}", Escaped(&self.tree.remote(below))));
+        }
+        is_excluded
     }
 
     fn leave_out(&self, remote: &[u8]) {
         self.shared.skipped.fetch_add(1, Ordering::SeqCst);
-        if self.shared.verbose {
-            println!("left out: {}", Escaped(remote));
+        if self.plan.verbose {
+            self.shared.say(&format!("left out: {}", Escaped(remote)));
         }
     }
 
@@ -230,16 +293,4 @@ impl Walker<'_> {
             self.shared.fail(&trouble);
         }
     }
-}
-
-/// Of a listing for people.
-fn entries(listing: &Listing) -> Vec<Listed> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-    let now = i64::try_from(now).unwrap_or(i64::MAX);
-    // The time is in a zone that nobody tells.
-    listing.lines().filter_map(|line| parse_long(line, now)).map(|entry| Listed { modified: None, ..entry }).collect()
-}
-
-fn cannot(doing: &str, path: &Path, error: io::Error) -> Trouble {
-    Trouble::local(doing, Escaped(path.as_os_str().as_bytes()), error)
 }

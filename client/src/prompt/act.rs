@@ -2,16 +2,19 @@
 //!
 //! It must not know the terminal, nor how an operation runs.
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use clap::Parser;
 use muxftp_proto::Escaped;
 use muxftp_proto::client::io::{ListingForm, Operation, Told};
 
 use super::table::{Verb, help};
+use crate::args;
 use crate::content::Upload;
 use crate::engine::Engine;
 use crate::many;
-use crate::mirror::{self, PARALLEL, Plan};
+use crate::mirror::{self, Plan};
 use crate::oneshot;
 use crate::remote;
 use crate::resume;
@@ -34,7 +37,7 @@ pub(super) fn run(engine: &mut Engine, verb: Verb, flags: &str, words: &[String]
         Verb::Put => put(engine, flags.contains('c'), first, second),
         Verb::GetMany => many::get(engine, words),
         Verb::PutMany => many::put(engine, words),
-        Verb::Mirror => copy_tree(engine, flags, first, second.unwrap_or_default()),
+        Verb::Mirror => copy_tree(engine, words),
         Verb::ChangeDirectory => {
             engine.ask(&Operation::ChangeDirectory { name: named(first) }, &said("cd", first))?;
             engine.remember_directory().map(|path| println!("{}", Escaped(&path)))
@@ -97,16 +100,29 @@ fn put(engine: &mut Engine, goes_on: bool, local: &str, name: Option<&str>) -> R
     Ok(())
 }
 
-fn copy_tree(engine: &mut Engine, flags: &str, from: &str, to: &str) -> Result<(), Trouble> {
-    let is_upload = flags.contains('R');
-    let (remote, local) = if is_upload { (to, from) } else { (from, to) };
-    let plan = Plan {
-        remote: remote.as_bytes().to_vec(),
-        local: at_home(local),
-        is_upload,
-        parallel: PARALLEL,
-        verbose: flags.contains('v'),
+/// What is behind MIRROR: as on the command line, but that `-v` is free for the names there.
+#[derive(Debug, Parser)]
+#[command(no_binary_name = true, disable_help_flag = true)]
+struct MirrorLine {
+    #[command(flatten)]
+    mirror: args::Mirror,
+    #[arg(short)]
+    verbose: bool,
+}
+
+fn copy_tree(engine: &mut Engine, words: &[String]) -> Result<(), Trouble> {
+    let usage = |reason: &str| Trouble::Usage(format!("mirror: {reason}; HELP tells how it is written"));
+    let mut line = MirrorLine::try_parse_from(words).map_err(|error| {
+        let text = error.to_string();
+        let reason = text.lines().next().unwrap_or_default();
+        usage(reason.strip_prefix("error: ").unwrap_or(reason))
+    })?;
+    line.mirror.names |= line.verbose;
+    let [from, to] = line.mirror.from_and_to.as_slice() else {
+        return Err(usage("say from where, and to where; a name with blanks stands in quotation marks"));
     };
+    let (remote, local) = if line.mirror.reverse { (to, from) } else { (from, to) };
+    let plan = Plan::new(&line.mirror, remote.as_bytes().to_vec(), at_home(&local.to_string_lossy()));
     mirror::run(engine, &plan).map(|line| println!("{line}"))
 }
 

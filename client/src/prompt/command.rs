@@ -34,7 +34,11 @@ pub(super) fn parse(line: &str) -> Result<Line, String> {
     let Some(row) = find(&word) else {
         return Err(format!("`{}` is no command here; HELP lists them", muxftp_proto::Escaped(word.as_bytes())));
     };
-    let flags = take_flags(row, &mut words).ok_or_else(|| format!("usage: {}", row.usage))?;
+    let flags = match row.reads_words {
+        true => Some(String::new()),
+        false => take_flags(row, &mut words),
+    };
+    let flags = flags.ok_or_else(|| format!("usage: {}", row.usage))?;
     let is_too_long = !row.is_open && words.len() > row.arguments.len();
     if words.len() < row.required || is_too_long {
         let hint = match is_too_long && !row.arguments.is_empty() {
@@ -124,7 +128,7 @@ mod tests {
             ("RETRIEVE -c a", flagged(Verb::Get, "c", &["a"])),
             ("store -- -c", command(Verb::Put, &["-c"])),
             ("put -", command(Verb::Put, &["-"])),
-            ("mirror -vR a b", flagged(Verb::Mirror, "vR", &["a", "b"])),
+            ("mirror -x '*.o' -- a b", command(Verb::Mirror, &["-x", "*.o", "--", "a", "b"])),
             ("rm -x 'y z' w", command(Verb::Remove, &["-x", "y z", "w"])),
             ("quote SITE CHMOD 644 a", command(Verb::Quote, &["SITE", "CHMOD", "644", "a"])),
             ("?", command(Verb::Help, &[])),

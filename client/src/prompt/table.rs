@@ -45,6 +45,8 @@ pub(super) struct Row {
     pub(super) words: &'static [&'static str],
     /// The letters that may stand behind a dash before the arguments.
     pub(super) flags: &'static str,
+    /// Its words are not read here, flags neither: it reads them as the command line does.
+    pub(super) reads_words: bool,
     pub(super) arguments: &'static [Argument],
     /// How many of them must be there.
     pub(super) required: usize,
@@ -77,7 +79,8 @@ const fn row(
     usage: &'static str,
     does: &'static str,
 ) -> Row {
-    Row { verb, words, flags: "", arguments: arguments.0, required: arguments.1, is_open: false, usage, does }
+    let (arguments, required) = arguments;
+    Row { verb, words, flags: "", reads_words: false, arguments, required, is_open: false, usage, does }
 }
 
 const fn flags(flags: &'static str, row: Row) -> Row {
@@ -86,6 +89,10 @@ const fn flags(flags: &'static str, row: Row) -> Row {
 
 const fn open(row: Row) -> Row {
     Row { is_open: true, ..row }
+}
+
+const fn reads_words(row: Row) -> Row {
+    Row { reads_words: true, is_open: true, ..row }
 }
 
 use Argument::{Local, LocalDirectory, Remote, Word};
@@ -136,16 +143,13 @@ pub(super) const COMMANDS: &[Row] = &[
         "MPUT local...",
         "upload files under their names; * ? [a-z] stand for parts of names",
     )),
-    flags(
-        "Rv",
-        row(
-            Verb::Mirror,
-            &["mirror"],
-            (&[Word, Word], 2),
-            "MIRROR [-R] [-v] from to",
-            "copy a tree from the server to here, but for what is there already; -R: from here to the server; -v: name each file",
-        ),
-    ),
+    reads_words(row(
+        Verb::Mirror,
+        &["mirror"],
+        (&[Word, Word], 2),
+        "MIRROR [-R] [flags] from to",
+        "copy a tree from the server to here, but for what is there already; -R: from here to the server; more below",
+    )),
     row(Verb::ChangeDirectory, &["cd"], (&[Remote], 1), "CD directory", "change the directory on the server"),
     row(Verb::Path, &["pwd"], (&[], 0), "PWD", "show the directory on the server"),
     open(row(Verb::MakeDirectory, &["mkdir"], (&[Remote], 1), "MKDIR directory...", "make directories on the server")),
@@ -201,6 +205,8 @@ pub(super) const COMMANDS: &[Row] = &[
 
 /// What HELP ends with.
 const NOTES: &str = "\
+Flags of MIRROR: -v: name each file; -n: change nothing, only name what would be done; --delete: delete from the copy what
+is not at the source; -x PATTERN: leave such names alone, on both sides; -P N: so many sessions. muxftp mirror --help tells more.
 Tab completes names; Ctrl-C ends a transfer; a name with blanks stands in \"quotation marks\", one that begins with a
 dash behind `--`. simple and updown have LS, GET and PUT only, without flags. No download is seen under its name before it
 is whole: what GET -c has when it breaks off is in `name.part`, and the next GET -c goes on from there.

@@ -118,7 +118,7 @@ fn is_temporary(name: &str) -> bool {
     name.starts_with('.')
 }
 
-fn wait_until(is_so: impl Fn() -> bool) {
+pub fn wait_until(is_so: impl Fn() -> bool) {
     let begin = Instant::now();
     while !is_so() {
         assert!(begin.elapsed() < HANG, "it does not come to that");

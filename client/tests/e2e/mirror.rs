@@ -16,10 +16,15 @@ const ODD: [&str; 9] = ["a b", " lead", "-dash", "quo\"te", "it's", "gr\u{fc}n \
 
 /// 2,000 files in 40 directories and below each other; empty ones too, and links.
 pub fn plant(root: &Path) {
-    for i in 0..40 {
+    plant_some(root, 40, 50);
+}
+
+/// The same with so many directories, and so many files in each.
+pub fn plant_some(root: &Path, directories: usize, files: usize) {
+    for i in 0..directories {
         let directory = root.join(format!("{} {}/{i}", ODD[i % ODD.len()], i % 7));
         fs::create_dir_all(&directory).unwrap();
-        for j in 0..50 {
+        for j in 0..files {
             let path = directory.join(format!("{}{j}", ODD[j % ODD.len()]));
             fs::write(&path, format!("{i} {j}").repeat(j * 3)).unwrap();
             File::open(path).unwrap().set_modified(UNIX_EPOCH + Duration::from_secs(1_600_000_000 + j as u64)).unwrap();
@@ -52,14 +57,14 @@ pub fn tree(root: &Path) -> Tree {
     found
 }
 
-fn mirror(here: &Path, args: &[&str]) -> Output {
+pub fn mirror(here: &Path, args: &[&str]) -> Output {
     muxftp(here, &[&["mirror", "--ca", &CERTIFICATE.file()], args].concat())
         .env("MUXFTP_PASSWORD", PASSWORD)
         .output()
         .unwrap()
 }
 
-fn url(server: &TestServer, path: &str) -> String {
+pub fn url(server: &TestServer, path: &str) -> String {
     format!("ftp://ann@127.0.0.1:{}/{path}", server.port())
 }
 
