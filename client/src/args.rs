@@ -155,7 +155,7 @@ pub(crate) struct Mirror {
     /// Name each file that is copied, left out or deleted
     #[arg(long)]
     pub(crate) names: bool,
-    /// URL and DIRECTORY; what is newer at its source, or of another size, is copied anew; links are left out
+    /// URL and DIRECTORY; what is newer at its source, or of another size, is copied anew; links are left out, but for those that a server lists as what they lead to
     #[arg(value_name = "FROM TO", required = true)]
     pub(crate) from_and_to: Vec<OsString>,
 }

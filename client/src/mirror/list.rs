@@ -5,7 +5,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use muxftp_proto::client::io::{ListingForm, Operation};
+use muxftp_proto::client::io::{ListingForm, Operation, Told};
 use muxftp_proto::representation::listed::{Listed, ListedKind, parse_facts, parse_long};
 use muxftp_proto::{Escaped, Feature};
 
@@ -101,6 +101,22 @@ pub(super) fn go_to(engine: &mut Engine, directory: &[u8]) -> Result<(), Trouble
     let what = format!("cd {}", Escaped(directory));
     engine.ask(&Operation::ChangeDirectory { name: directory.to_vec() }, &what)?;
     engine.remember_directory().map(drop)
+}
+
+/// What tells a directory of the server from all others, if the server tells.
+///
+/// # Errors
+/// There is no session any more.
+pub(super) fn identity(engine: &mut Engine, directory: &[u8]) -> Result<Option<Vec<u8>>, Trouble> {
+    if !engine.features().has(Feature::Mlst) {
+        return Ok(None);
+    }
+    let what = format!("look at {}", Escaped(directory));
+    match engine.ask(&Operation::Stat { name: directory.to_vec() }, &what) {
+        Ok(Some(Told::Entry(entry))) => Ok(entry.unique),
+        Ok(_) | Err(Trouble::Refused { .. }) => Ok(None),
+        Err(other) => Err(other),
+    }
 }
 
 /// All lines of a listing.

@@ -15,7 +15,7 @@ use muxftp_proto::client::io::Operation;
 use muxftp_proto::representation::listed::{Listed, ListedKind};
 
 use super::job::{Job, modified_time, seconds};
-use super::list::{Entries, Lister, go_to};
+use super::list::{self, Entries, Lister, go_to};
 use super::tidy::{self, Item, Tidier};
 use super::tree::{self, Tree};
 use super::{Plan, Shared, cannot};
@@ -28,6 +28,9 @@ struct Pair {
     below: Vec<u8>,
     /// It was just made, or would be: there is nothing in the copy.
     is_new: bool,
+    /// What tells it and the directories that it is in from all others, as far as the server tells. A link that is listed
+    /// as what it leads to must not lead into one of them: the tree would have no end.
+    above: Vec<Vec<u8>>,
 }
 
 /// Walks the whole tree.
@@ -66,16 +69,16 @@ impl Walker<'_> {
     /// Finds the root of the source, and finds or makes that of the copy.
     fn begin(&mut self) -> Result<Pair, Trouble> {
         let (remote, local) = (self.tree.remote(b""), self.tree.local(b""));
-        let is_new = if self.plan.is_upload {
+        if self.plan.is_upload {
             // A wrong name here is to make nothing there.
             fs::read_dir(&local).map_err(|error| cannot("read", &local, error))?;
-            self.begin_there(&remote)?
-        } else {
-            // The same; and some servers list what is not there as if it were empty.
-            go_to(self.engine, &remote)?;
-            self.begin_here(&local)?
-        };
-        Ok(Pair { below: Vec::new(), is_new })
+            let is_new = self.begin_there(&remote)?;
+            return Ok(Pair { below: Vec::new(), is_new, above: Vec::new() });
+        }
+        // The same; and some servers list what is not there as if it were empty.
+        go_to(self.engine, &remote)?;
+        let above = list::identity(self.engine, &remote)?.into_iter().collect();
+        Ok(Pair { below: Vec::new(), is_new: self.begin_here(&local)?, above })
     }
 
     /// Whether there is no copy on the server yet.
@@ -124,7 +127,7 @@ impl Walker<'_> {
         for entry in &source.listed {
             let below = tree::child(&pair.below, &entry.name);
             if !self.is_excluded(&below) {
-                let result = self.consider_remote(below, entry);
+                let result = self.consider_remote(below, entry, &pair.above);
                 self.count(result);
             }
         }
@@ -176,7 +179,7 @@ impl Walker<'_> {
         Tidier { engine: self.engine, lister: &mut self.lister, plan: self.plan, tree: self.tree, shared: self.shared }
     }
 
-    fn consider_remote(&mut self, below: Vec<u8>, entry: &Listed) -> Result<(), Trouble> {
+    fn consider_remote(&mut self, below: Vec<u8>, entry: &Listed, above: &[Vec<u8>]) -> Result<(), Trouble> {
         let remote = self.tree.remote(&below);
         if last_component(&entry.name) != Some(entry.name.as_slice()) {
             let reason = "a name that cannot be one here: left out".to_owned();
@@ -189,12 +192,17 @@ impl Walker<'_> {
             Err(error) => return Err(cannot("read", &local, error)),
         };
         let size = entry.size.unwrap_or(0);
+        let leads_up = entry.unique.as_ref().is_some_and(|unique| above.contains(unique));
+        let above: Vec<_> = above.iter().chain(&entry.unique).cloned().collect();
         match (entry.kind, found) {
+            (ListedKind::Directory, _) if leads_up => self.leave_out(&remote),
             (ListedKind::Directory, None) => {
                 self.make(&below)?;
-                self.left.push(Pair { below, is_new: true });
+                self.left.push(Pair { below, is_new: true, above });
             }
-            (ListedKind::Directory, Some(found)) if found.is_dir() => self.left.push(Pair { below, is_new: false }),
+            (ListedKind::Directory, Some(found)) if found.is_dir() => {
+                self.left.push(Pair { below, is_new: false, above });
+            }
             (ListedKind::File, None) => self.send(Job { remote, local, modified: entry.modified, size }),
             (ListedKind::File, Some(found)) if found.is_file() => {
                 let here = seconds(&found).map_err(|error| cannot("read", &local, error))?;
@@ -220,7 +228,7 @@ impl Walker<'_> {
             if is_new {
                 self.make(&below)?;
             }
-            self.left.push(Pair { below, is_new });
+            self.left.push(Pair { below, is_new, above: Vec::new() });
         } else if here.is_file() {
             let modified = seconds(&here).map_err(|error| cannot("read", &local, error))?;
             let found = found.filter(|found| found.kind == ListedKind::File && found.size == Some(here.len()));

@@ -117,6 +117,27 @@ fn what_fails_is_told_and_counted_and_links_here_are_not_written_through() {
     assert_eq!(fs::read(here.path().join("down/c")).unwrap(), b"new");
 }
 
+/// muxftpd lists a link as what it leads to.
+#[test]
+fn links_that_lead_up_are_left_out() {
+    let server = TestServer::of_ftp(TlsMode::Off, |_| {});
+    let here = tempfile::tempdir().unwrap();
+    fs::create_dir(server.root().join("sub")).unwrap();
+    fs::write(server.root().join("sub/file"), "x").unwrap();
+    for (target, name) in [("..", "sub/up"), (".", "sub/self"), ("../sub/up", "sub/far"), (".", "here")] {
+        symlink(target, server.root().join(name)).unwrap();
+    }
+    symlink("sub", server.root().join("again")).unwrap();
+    let output = mirror(here.path(), &[&url(&server, ""), "down"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(
+        text(&output.stdout),
+        "2 files copied (2 bytes), 0 were the same, 7 links and devices left out, 0 failed\n"
+    );
+    let down = tree(&here.path().join("down"));
+    assert_eq!(down.keys().collect::<Vec<_>>(), ["again", "again/file", "sub", "sub/file"]);
+}
+
 #[test]
 fn a_server_that_lets_in_few_sessions_gets_and_gives_all() {
     for sessions in [1, 2] {

@@ -22,6 +22,21 @@ pub struct Listed {
     pub mode: Option<u32>,
     /// What a link leads to, when it is told.
     pub target: Option<Vec<u8>>,
+    /// The same for all names of one file or directory, and for no other (RFC 3659 7.5.2).
+    pub unique: Option<Vec<u8>>,
+}
+
+impl Listed {
+    /// An entry without a name, of which nothing is told.
+    pub(crate) const UNKNOWN: Listed = Listed {
+        name: Vec::new(),
+        kind: ListedKind::Other,
+        size: None,
+        modified: None,
+        mode: None,
+        target: None,
+        unique: None,
+    };
 }
 
 /// What a listed name stands for.
@@ -49,7 +64,7 @@ pub fn parse_facts(line: &[u8]) -> Option<Listed> {
     if !is_name(name) {
         return None;
     }
-    let mut listed = Listed { name: name.to_vec(), kind: ListedKind::Other, ..NOTHING_KNOWN };
+    let mut listed = Listed { name: name.to_vec(), kind: ListedKind::Other, ..Listed::UNKNOWN };
     for fact in facts.split(|&byte| byte == b';').filter(|fact| !fact.is_empty()) {
         let equals = fact.iter().position(|&byte| byte == b'=')?;
         let (word, value) = (fact[..equals].to_ascii_lowercase(), &fact[equals + 1..]);
@@ -58,6 +73,7 @@ pub fn parse_facts(line: &[u8]) -> Option<Listed> {
             b"size" => listed.size = number(value),
             b"modify" => listed.modified = parse_time_val(value),
             b"unix.mode" => listed.mode = octal(value),
+            b"unique" if !value.is_empty() => listed.unique = Some(value.to_vec()),
             _ => {}
         }
     }
@@ -134,6 +150,7 @@ fn parse_unix(line: &[u8], now: i64) -> Option<Listed> {
         modified: date.seconds,
         mode: Some(mode(bits)),
         target,
+        unique: None,
     })
 }
 
@@ -155,7 +172,7 @@ fn parse_dos(line: &[u8]) -> Option<Listed> {
             (kind, None, line[what.end..].trim_ascii_start())
         }
     };
-    Some(Listed { name: name.to_vec(), kind, size, modified: Some(seconds), mode: None, target: None })
+    Some(Listed { name: name.to_vec(), kind, size, modified: Some(seconds), ..Listed::UNKNOWN })
 }
 
 /// The last three words before a name: `Nov 21 05:45`, `Nov 21 2026`; or two: `2026-11-21 05:45`.
@@ -324,9 +341,6 @@ fn mode(letters: &[u8]) -> u32 {
     }
     mode
 }
-
-const NOTHING_KNOWN: Listed =
-    Listed { name: Vec::new(), kind: ListedKind::Other, size: None, modified: None, mode: None, target: None };
 
 /// A name, a link's target, and what stands before them.
 const LONG_LINE_BYTES_MAX: usize = 2 * PATH_BYTES_MAX + 256;

@@ -151,8 +151,7 @@ impl FtpClient {
             },
             (Question::TimeOf(name, size), _) => {
                 let modified = answer.is_complete().then(|| answer::modified(answer)).flatten();
-                let entry =
-                    Listed { name, kind: ListedKind::File, size: Some(size), modified, mode: None, target: None };
+                let entry = Listed { name, kind: ListedKind::File, size: Some(size), modified, ..Listed::UNKNOWN };
                 self.finish(talk, Outcome::Told(Told::Entry(entry)));
             }
             (question, 2) => match told(&question, answer) {

@@ -16,7 +16,7 @@ fn long(line: &str) -> Option<Listed> {
 }
 
 fn listed(name: &str, kind: ListedKind, size: Option<u64>, modified: &str, mode: Option<u32>) -> Listed {
-    Listed { name: name.into(), kind, size, modified: at(modified), mode, target: None }
+    Listed { name: name.into(), kind, size, modified: at(modified), mode, target: None, unique: None }
 }
 
 #[test]
@@ -148,6 +148,7 @@ fn what_our_server_prints_is_read() {
                 (from_facts.name.as_slice(), from_facts.size, from_facts.modified, from_facts.mode),
                 (entry.name, size, Some(modified), Some(entry.mode))
             );
+            assert_eq!(from_facts.unique.as_deref(), Some(&b"1g2"[..]));
             let from_long = parse_long(long.trim_ascii_end(), NOW).unwrap();
             assert_eq!((from_long.name.as_slice(), from_long.kind, from_long.size), (entry.name, read_as, size));
             assert_eq!(from_long.mode, Some(entry.mode));
