@@ -39,8 +39,8 @@ if [ -n "${PEER_USER:-}" ] && [ "$EUID" -eq 0 ]; then
   peer_home=$(getent passwd "${PEER_USER%%:*}" | cut -d: -f6)
   if program=$(command -v "${VSFTPD:-vsftpd}"); then
     mkdir -p /var/run/vsftpd/empty
-    printf '%s\n' listen=YES listen_address=127.0.0.1 listen_port=2982 background=NO anonymous_enable=NO \
-      local_enable=YES write_enable=YES chroot_local_user=YES allow_writeable_chroot=YES pasv_min_port=23100 \
+    printf '%s\n' max_clients=0 max_per_ip=0 listen=YES listen_address=127.0.0.1 listen_port=2982 background=NO \
+      anonymous_enable=NO local_enable=YES write_enable=YES chroot_local_user=YES allow_writeable_chroot=YES pasv_min_port=23100 \
       pasv_max_port=23999 secure_chroot_dir=/var/run/vsftpd/empty pam_service_name=vsftpd xferlog_enable=NO \
       seccomp_sandbox=NO ssl_enable=YES require_ssl_reuse=NO "rsa_cert_file=$work/both.pem" \
       "rsa_private_key_file=$work/both.pem" >"$work/vsftpd.conf"
@@ -93,7 +93,7 @@ for case in get put; do
 done
 for server in "${servers[@]}"; do rm -f "${home[$server]}"/muxftp-bench.big; done
 
-sessions=200 silence=10
+sessions=100 silence=10
 printf '\n%-12s %-10s %32s %24s\n' "$sessions idle" server 'KiB per session (PSS)' "CPU ticks in $silence s" >>"$report"
 for server in "${servers[@]}"; do
   python3 bench/idle-tls.py "${port[$server]}" "${account[$server]}" "${pid[$server]}" $sessions $silence |
