@@ -81,6 +81,8 @@ struct Shared {
     skipped: AtomicU64,
     deleted: AtomicU64,
     failed: AtomicU64,
+    /// What waited for a session that the server did not let in.
+    given_back: Mutex<Vec<Job>>,
     /// That the server lets in fewer sessions than were wanted.
     fewer_is_told: AtomicBool,
     /// No more work is to be begun.
@@ -134,39 +136,46 @@ fn with_workers<T>(
     let receiver = Arc::new(Mutex::new(receiver));
     let sessions = if plan.dry_run { 1 } else { plan.parallel };
     let workers: Vec<Engine> = (1..sessions).map(|_| engine.sibling()).collect::<Result<_, _>>()?;
-    Ok(thread::scope(|scope| {
+    let walked = thread::scope(|scope| {
         for mut worker in workers {
             let receiver = Arc::clone(&receiver);
             scope.spawn(move || work(&mut worker, plan.is_upload, &receiver, shared));
         }
         // The sender goes with the walk: that ends the workers, when all is moved.
         let walked = walk(engine, sender);
-        move_all(engine, plan.is_upload, &receiver, shared);
+        move_all(engine, plan.is_upload, jobs(&receiver), shared);
         walked
-    }))
+    });
+    let given_back = std::mem::take(&mut *shared.given_back.lock().unwrap_or_else(PoisonError::into_inner));
+    move_all(engine, plan.is_upload, given_back.into_iter(), shared);
+    Ok(walked)
 }
 
-/// One worker. Without a session, as when the server lets no more in, it leaves the files to the others.
-fn work(engine: &mut Engine, is_upload: bool, jobs: &Mutex<Receiver<Job>>, shared: &Shared) {
+/// One worker: it makes its session when there is something to do. Without one, as when the server lets no more in, it leaves
+/// the files to the others.
+fn work(engine: &mut Engine, is_upload: bool, receiver: &Mutex<Receiver<Job>>, shared: &Shared) {
+    let Some(first) = jobs(receiver).next().filter(|_| !shared.is_stopped()) else { return };
     match engine.connect() {
-        Ok(()) => move_all(engine, is_upload, jobs, shared),
+        Ok(()) => move_all(engine, is_upload, std::iter::once(first).chain(jobs(receiver)), shared),
         Err(trouble @ Trouble::Interrupted(_)) => return shared.fail(&trouble),
-        Err(trouble) if !shared.fewer_is_told.swap(true, Ordering::SeqCst) => {
-            eprintln!("muxftp: note: going on with fewer sessions: {trouble}");
+        Err(trouble) => {
+            shared.given_back.lock().unwrap_or_else(PoisonError::into_inner).push(first);
+            if !shared.fewer_is_told.swap(true, Ordering::SeqCst) {
+                eprintln!("muxftp: note: going on with fewer sessions: {trouble}");
+            }
         }
-        Err(_) => {}
     }
     engine.quit();
 }
 
-/// Moves files until no more are to come.
-fn move_all(engine: &mut Engine, is_upload: bool, jobs: &Mutex<Receiver<Job>>, shared: &Shared) {
-    loop {
-        let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(job) = next else { break };
-        if shared.is_stopped() {
-            break;
-        }
+/// What waits to be moved, until no more is to come.
+fn jobs(receiver: &Mutex<Receiver<Job>>) -> impl Iterator<Item = Job> {
+    std::iter::from_fn(|| receiver.lock().unwrap_or_else(PoisonError::into_inner).recv().ok())
+}
+
+/// Moves files, until nothing more is to be begun.
+fn move_all(engine: &mut Engine, is_upload: bool, jobs: impl Iterator<Item = Job>, shared: &Shared) {
+    for job in jobs.take_while(|_| !shared.is_stopped()) {
         shared.move_file(&job, engine, is_upload);
     }
 }

@@ -175,6 +175,10 @@ fn only_what_changed_is_copied_again() {
     let output = mirror(here.path(), &["-R", "up", &there]);
     assert!(text(&output.stdout).starts_with("2 files copied (3 bytes), 1 were the same"), "{}", text(&output.stdout));
     assert_eq!(fs::read(server.root().join("newer")).unwrap(), b"y");
+    // With nothing to move, one session is enough.
+    let output = mirror(here.path(), &["-R", "up", &there, "-v"]);
+    assert!(text(&output.stdout).starts_with("0 files copied"), "{}", text(&output.stdout));
+    assert_eq!(text(&output.stderr).matches("C: USER ann\n").count(), 1, "{}", text(&output.stderr));
     let output = mirror(here.path(), &["simple://127.0.0.1/x", "down"]);
     assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
 }
