@@ -162,6 +162,7 @@ pub(crate) struct Mirror {
 
 /// How to treat the server.
 #[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Connection")]
 pub(crate) struct Connection {
     /// Give up after so many seconds without a sign of life [default: 10 to connect, 30 for a reply, 60 for data]
     #[arg(long, global = true, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
