@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -11,12 +13,16 @@ use muxftp_server::config::TlsMode;
 
 use crate::support::{Fake, TestServer, names, run, text};
 
-/// What muxftpd is without MLST and MLSD, for so many connections.
-fn without_facts(server: u16, connections: usize) -> Fake {
+/// What muxftpd is without MLST and MLSD, until a connection finds that it is `over`.
+fn without_facts(server: u16, over: &Arc<AtomicBool>) -> Fake {
+    let over = Arc::clone(over);
     Fake::start(move |listener: &TcpListener| {
         thread::scope(|scope| {
-            for _ in 0..connections {
+            loop {
                 let client = listener.accept().unwrap().0;
+                if over.load(Ordering::SeqCst) {
+                    return;
+                }
                 let server = TcpStream::connect((Ipv4Addr::LOCALHOST, server)).unwrap();
                 let (client_too, server_too) = (client.try_clone().unwrap(), server.try_clone().unwrap());
                 scope.spawn(move || pass_replies(server_too, client_too));
@@ -79,7 +85,8 @@ fn a_tree_goes_both_ways_through_list() {
     let here = tempfile::tempdir().unwrap();
     plant(&here.path().join("up"));
     let mirror = |args: &[&str], result: &str| {
-        let fake = without_facts(server.port(), 2);
+        let over = Arc::default();
+        let fake = without_facts(server.port(), &over);
         let url = format!("ftp://127.0.0.1:{}/the%20tree", fake.port());
         let args: Vec<_> = args.iter().map(|&arg| if arg == "URL" { url.as_str() } else { arg }).collect();
         let output = run(here.path(), &[&["mirror", "-v", "--tls", "off", "--parallel", "2"], &args[..]].concat());
@@ -87,6 +94,8 @@ fn a_tree_goes_both_ways_through_list() {
         assert!(output.status.success(), "{told}");
         assert!(text(&output.stdout).starts_with(result), "{}", text(&output.stdout));
         assert!(told.contains("C: LIST\n") && !told.contains("C: MLS"), "{told}");
+        over.store(true, Ordering::SeqCst);
+        drop(TcpStream::connect((Ipv4Addr::LOCALHOST, fake.port())).unwrap());
         fake.join();
     };
     let all = FILES.len() * 3;
