@@ -119,6 +119,7 @@ pub(crate) fn run(engine: &mut Engine, plan: &Plan) -> Result<String, Trouble> {
     let line = shared.summary(plan.delete);
     match (walked, shared.failed.load(Ordering::SeqCst)) {
         (Ok(()), 0) => Ok(line),
+        (Err(trouble), 0) if shared.is_untouched() => Err(trouble),
         (walked, _) => {
             println!("{line}");
             Err(walked.err().unwrap_or(Trouble::Reported(1)))
@@ -218,6 +219,12 @@ impl Shared {
             self.output_is_closed.store(true, Ordering::SeqCst);
             self.stop.store(true, Ordering::SeqCst);
         }
+    }
+
+    /// Whether it came to an end before anything was found.
+    fn is_untouched(&self) -> bool {
+        let counts = [&self.copied, &self.same, &self.skipped, &self.deleted];
+        counts.iter().all(|count| count.load(Ordering::SeqCst) == 0)
     }
 
     /// What has been done, or would be.

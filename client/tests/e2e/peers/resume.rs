@@ -41,7 +41,7 @@ fn cut(server: &mut PeerServer, here: &Path, args: &[&str], growing: &Path) {
     let url = server.url(last);
     let mut command = server.muxftp(here, &[first, &[&url]].concat());
     let client = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
-    while !fs::metadata(growing).is_ok_and(|found| found.len() > SIZE as u64 / 16) {
+    while !fs::metadata(growing).is_ok_and(|found| found.len() > SIZE as u64 / 64) {
         std::thread::sleep(Duration::from_millis(1));
     }
     server.kill();
@@ -53,5 +53,5 @@ fn cut(server: &mut PeerServer, here: &Path, args: &[&str], growing: &Path) {
 
 const SIZE: usize = 8 << 20;
 
-/// Two seconds for all, in bytes per second.
-const RATE: u32 = 4 << 20;
+/// In bytes per second: half a minute for all, so that the middle is not missed; the rest goes without a bound.
+const RATE: u32 = 256 << 10;
