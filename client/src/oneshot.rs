@@ -189,10 +189,17 @@ pub(crate) fn download(
     place: Option<&OsStr>,
     with_bar: bool,
 ) -> Result<String, Trouble> {
-    let Some(name) = crate::target::last_component(path) else {
-        return Err(Trouble::Usage(format!("`{}` is not the name of a file", Escaped(path))));
-    };
+    let name = file_name(path)?;
     fetch(engine, path, Download::begin(name, place)?, 0, with_bar && place.is_none_or(|place| place != "-"))
+}
+
+/// The name that a file of the server gets here.
+///
+/// # Errors
+/// Its path names no file.
+pub(crate) fn file_name(path: &[u8]) -> Result<&[u8], Trouble> {
+    let wrong = || Trouble::Usage(format!("`{}` is not the name of a file", Escaped(path)));
+    target::last_component(path).ok_or_else(wrong)
 }
 
 /// Downloads what a file has from byte `offset` on; gives the line that says so.

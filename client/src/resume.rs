@@ -11,7 +11,6 @@ use muxftp_proto::client::io::{Operation, PutMode, Told};
 use crate::content::{Download, Upload};
 use crate::engine::Engine;
 use crate::oneshot;
-use crate::target::last_component;
 use crate::trouble::Trouble;
 
 /// Downloads what the file here lacks; gives the line that says so.
@@ -24,9 +23,7 @@ pub(crate) fn download(
     place: Option<&OsStr>,
     with_bar: bool,
 ) -> Result<String, Trouble> {
-    let Some(name) = last_component(path) else {
-        return Err(Trouble::Usage(format!("`{}` is not the name of a file", Escaped(path))));
-    };
+    let name = oneshot::file_name(path)?;
     let what = format!("get -c {}", Escaped(path));
     let size = match engine.ask(&Operation::Size { name: path.to_vec() }, &what)? {
         Some(Told::Size(size)) => size,
