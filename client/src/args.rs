@@ -253,7 +253,7 @@ where that matters. A certificate that is not trusted is never taken for no TLS.
 A download appears under its name when it is complete, never before. muxftpd treats
 uploads so, too; other servers keep the half of one, and put -c goes on with it.
 
-Exit codes (of several failures, the first):
+Exit codes (of several failures, the first; 1 when a mirror could not copy all):
   0    done
   1    the server said no
   2    wrong command line

@@ -54,6 +54,12 @@ pub fn config(authorities: Authorities<'_>) -> Result<ClientConfig, ConfigError>
     Ok(builder.with_no_client_auth())
 }
 
+/// Whether the error of a connection says that the server does not speak TLS at all.
+pub fn is_none(error: &io::Error) -> bool {
+    let error = error.get_ref().and_then(|error| error.downcast_ref::<TlsError>());
+    matches!(error, Some(TlsError::NotTls))
+}
+
 /// What is wrong with TLS to a server, when the error of a connection is of TLS: for a person.
 pub fn explain(error: &io::Error) -> Option<String> {
     let error = error.get_ref()?.downcast_ref::<TlsError>()?;

@@ -83,11 +83,19 @@ impl Engine {
 
     /// Behind the log-in: goes on where the last session was.
     fn settle_in(&mut self, finished: Finished<Content>) -> Result<(), Trouble> {
-        if let OperationResult::Ended(Outcome::Failed { failure: Failure::Tls, .. }, Some(error)) = &finished.result {
-            let reason = tls::explain(error).unwrap_or_else(|| format!("no TLS: {}", words(error)));
+        if let Some(reason) = self.why_no_tls(&finished.result) {
             return Err(Trouble::CannotConnect { server: self.server.to_string(), reason });
         }
-        self.conclude(finished, "log in")?;
+        let is_silence =
+            matches!(finished.result, OperationResult::Ended(Outcome::Failed { failure: Failure::TimedOut, .. }, _))
+                && self.peer.connection.as_ref().is_some_and(|connection| connection.dialogue().is_empty());
+        self.conclude(finished, "log in").map_err(|trouble| match trouble {
+            // Who waits for TLS to begin does not greet.
+            Trouble::Broken { what, reason } if is_silence && !self.server.is_implicit => {
+                Trouble::Broken { what, reason: format!("{reason}: does it speak ftps:// there?") }
+            }
+            other => other,
+        })?;
         let is_secured = self.peer.connection.as_ref().is_some_and(Connection::is_secured);
         if self.log_in.has_secret && !is_secured && !std::mem::replace(&mut self.clear_is_told, true) {
             eprintln!("muxftp: note: no TLS here: the password went in the clear (--tls required forbids that)");
@@ -98,6 +106,21 @@ impl Engine {
             self.conclude(finished, "return to the directory")?;
         }
         Ok(())
+    }
+
+    /// Why the control connection has no TLS; `None`: that is not what went wrong.
+    fn why_no_tls(&self, result: &OperationResult) -> Option<String> {
+        let OperationResult::Ended(Outcome::Failed { step, failure }, error) = result else { return None };
+        let reason = match (failure, error) {
+            (Failure::Tls, Some(error)) => tls::explain(error).unwrap_or_else(|| format!("no TLS: {}", words(error))),
+            (Failure::ClearBeforeTls, _) => self.explain(*step, failure),
+            _ => return None,
+        };
+        let is_in_the_clear = matches!(failure, Failure::ClearBeforeTls) || error.as_ref().is_some_and(tls::is_none);
+        match self.server.is_implicit && is_in_the_clear {
+            true => Some(format!("{reason}: say ftp:// with --tls required, if it begins TLS by AUTH")),
+            false => Some(reason),
+        }
     }
 
     /// A server that demands resumption takes no data connection without a ticket, and some give none with uploads: a new

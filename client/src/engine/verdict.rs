@@ -49,7 +49,7 @@ impl Engine {
         }
     }
 
-    fn explain(&self, step: ClientStep, failure: &Failure) -> String {
+    pub(super) fn explain(&self, step: ClientStep, failure: &Failure) -> String {
         let ClientTimeouts { reply, stall, .. } = self.timeouts;
         match (failure, step) {
             (Failure::TimedOut | Failure::DataConnect, ClientStep::DataConnect) => {
@@ -61,6 +61,7 @@ impl Engine {
             (Failure::TimedOut, _) => format!("no reply from the server in {} s", reply.as_secs()),
             (Failure::ControlLost, _) => CLOSED.to_owned(),
             (Failure::Tls, _) => "TLS could not be had".to_owned(),
+            (Failure::ClearBeforeTls, _) => "the server speaks in the clear where TLS is to begin".to_owned(),
             (Failure::Farewell(text), _) => format!("the server has ended the session: {}", Escaped(text)),
             (Failure::DataLost | Failure::DataConnect, _) => "the data connection broke".to_owned(),
             (Failure::UnexpectedReply(line), _) => format!(

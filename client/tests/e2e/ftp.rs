@@ -11,7 +11,9 @@ use muxftp_server::config::{SessionReuse, TlsMode, TlsVersion};
 use rcgen::{DnType, date_time_ymd};
 use rustls::ALL_VERSIONS;
 
-use crate::support::{CERTIFICATE, Certificate, Fake, PASSWORD, TestServer, muxftp, names, run, run_with_input, text};
+use crate::support::{
+    CERTIFICATE, Certificate, Control, Fake, PASSWORD, TestServer, muxftp, names, run, run_with_input, text,
+};
 use crate::tls_server::{config, hear, secure};
 
 /// Runs muxftp as `ann`.
@@ -168,6 +170,30 @@ fn a_server_without_tls_is_refused_when_it_is_required_and_noted_when_not() {
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""), "a guest has no secret");
     let output = run_as_ann(here.path(), &["ls", &url, "--tls", "off"]);
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""), "it was asked for");
+}
+
+#[test]
+fn the_wrong_one_of_the_two_schemes_is_told_with_the_right_one() {
+    let here = tempfile::tempdir().unwrap();
+    let server = TestServer::of_ftp(TlsMode::Required, |_| {});
+    // The greeting comes before TLS is begun, or after.
+    let late = Fake::start(|listener| {
+        let mut control = Control::accept(listener);
+        control.peek();
+        control.say(b"220 late\r\n");
+        control.wait_for_end();
+    });
+    for port in [server.port(), late.port()] {
+        let output = run(here.path(), &["ls", &format!("ftps://127.0.0.1:{port}"), "--ca", &CERTIFICATE.file()]);
+        let told = text(&output.stderr);
+        assert_eq!((output.status.code(), told.lines().count()), (Some(3), 1), "{told}");
+        assert!(told.ends_with(": say ftp:// with --tls required, if it begins TLS by AUTH\n"), "{told}");
+    }
+    late.join();
+    let server = TestServer::of_ftp(TlsMode::Implicit, |_| {});
+    let output = run(here.path(), &["ls", &format!("ftp://127.0.0.1:{}", server.port()), "--timeout", "1"]);
+    assert_eq!(output.status.code(), Some(4));
+    assert_eq!(text(&output.stderr), "muxftp: log in: no reply from the server in 1 s: does it speak ftps:// there?\n");
 }
 
 #[test]

@@ -163,6 +163,11 @@ impl Control {
         line.trim_end().to_owned()
     }
 
+    /// Waits until something was said, and leaves it.
+    pub fn peek(&mut self) {
+        self.stream.fill_buf().unwrap();
+    }
+
     pub fn say(&mut self, text: &[u8]) {
         self.stream.get_mut().write_all(text).unwrap();
     }

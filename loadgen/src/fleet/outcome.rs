@@ -145,6 +145,7 @@ impl Fault {
                 Fault::new(FailureKind::Closed, format!("the control connection was closed{system}"))
             }
             Failure::Tls => Fault::new(FailureKind::Connect, format!("no TLS{system}")),
+            Failure::ClearBeforeTls => Fault::new(FailureKind::Connect, "words in the clear where TLS was to begin"),
             Failure::Farewell(text) => Fault::new(FailureKind::Closed, Escaped(text).to_string()),
             Failure::DataConnect => Fault::new(FailureKind::Connect, format!("no data connection{system}")),
             Failure::DataLost => Fault::new(FailureKind::Closed, format!("the data connection broke{system}")),

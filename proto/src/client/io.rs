@@ -301,6 +301,8 @@ pub enum Failure {
     ControlLost,
     /// TLS could not be had on the control connection.
     Tls,
+    /// The server, or somebody on the way, spoke in the clear where TLS was to begin: it must not count as the server's word.
+    ClearBeforeTls,
     /// The server ended the session (421), in these words.
     Farewell(Vec<u8>),
     /// The data connection could not be made.

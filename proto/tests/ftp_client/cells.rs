@@ -151,8 +151,7 @@ fn what_is_said_in_clear_does_not_count_under_tls() {
         for piece in pieces {
             player.session().handle_input(piece, Instant::now());
         }
-        let failure = Failure::UnexpectedReply(b"(words before TLS)".to_vec());
-        let outcome = Outcome::Failed { step: ClientStep::Negotiate, failure };
+        let outcome = Outcome::Failed { step: ClientStep::Negotiate, failure: Failure::ClearBeforeTls };
         assert_eq!(player.session().poll_outcome(), Some(outcome), "{pieces:?}");
         assert!(player.session().is_closed());
     }

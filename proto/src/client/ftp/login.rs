@@ -10,7 +10,7 @@ use crate::dialect::ftp::request;
 use crate::dialect::ftp::telnet::TelnetFilter;
 use crate::dialect::ftp::verbs::Verb;
 
-use super::{BEFORE_TLS, FAREWELL, FtpClient, Phase, say};
+use super::{FAREWELL, FtpClient, Phase, say};
 
 /// What is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,7 +121,7 @@ impl FtpClient {
     fn start_tls(&mut self, talk: &mut Talk, now: Instant) {
         self.wait_for(Stage::Tls, now);
         if talk.input.waiting() > 0 {
-            return self.fail(talk, Failure::UnexpectedReply(BEFORE_TLS.to_vec()));
+            return self.fail(talk, Failure::ClearBeforeTls);
         }
         talk.effect(ClientEffect::StartTls);
     }

@@ -125,7 +125,7 @@ impl FtpClient {
     /// Bytes of the server, without Telnet commands.
     pub(super) fn push(&mut self, talk: &mut Talk, bytes: &[u8]) {
         if matches!(self.phase, Phase::LoggingIn { stage: Stage::Tls, .. }) {
-            return self.fail(talk, Failure::UnexpectedReply(BEFORE_TLS.to_vec()));
+            return self.fail(talk, Failure::ClearBeforeTls);
         }
         if self.telnet.is_clean(bytes) {
             return talk.input.push(bytes);
@@ -263,9 +263,6 @@ fn say(talk: &mut Talk, line: &[u8]) {
     request::print(line, talk.outbox.buffer());
     talk.note("C: ", request::shown(line));
 }
-
-/// What came in clear where TLS is to begin: anyone on the way can have said it, and it must not count as the server's word.
-const BEFORE_TLS: &[u8] = b"(words before TLS)";
 
 /// The server ends the session (RFC 959 4.2.1); it may come to any command.
 const FAREWELL: u16 = 421;

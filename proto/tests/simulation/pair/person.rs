@@ -188,7 +188,7 @@ impl Person {
                 if let Outcome::Failed { failure, .. } = &outcome {
                     assert!(closed, "it goes on after {outcome:?}");
                     assert!(
-                        !matches!(failure, Failure::UnexpectedReply(_) | Failure::Tls),
+                        !matches!(failure, Failure::UnexpectedReply(_) | Failure::Tls | Failure::ClearBeforeTls),
                         "the ends do not understand each other: {outcome:?}"
                     );
                     world.saw(format!("failed {}", format!("{failure:?}").split('(').next().unwrap_or_default()));
