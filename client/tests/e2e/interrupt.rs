@@ -4,15 +4,13 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::Stdio;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use muxftp_server::config::TlsMode;
 use rustix::fs::{CWD, Mode, mkfifoat};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::support::{CERTIFICATE, TestServer, muxftp, names, run, signal, text};
+use crate::support::{CERTIFICATE, TestServer, muxftp, names, run, signal, text, wait_until};
 
 #[test]
 fn a_mirror_from_a_server_that_is_interrupted_leaves_whole_files_only() {
@@ -118,22 +116,8 @@ fn is_temporary(name: &str) -> bool {
     name.starts_with('.')
 }
 
-pub fn wait_until(is_so: impl Fn() -> bool) {
-    let begin = Instant::now();
-    while !is_so() {
-        assert!(begin.elapsed() < HANG, "it does not come to that");
-        thread::sleep(LOOK);
-    }
-}
-
 /// Of each large file.
 const LARGE: usize = 4 << 20;
 
 /// Bytes per second of a slow server: all takes minutes.
 const RATE: u64 = 64 << 10;
-
-/// How often a directory is looked at; nothing announces what another program does there.
-const LOOK: Duration = Duration::from_millis(2);
-
-/// Not a limit on speed: it only turns a hang into a failure.
-const HANG: Duration = Duration::from_secs(60);

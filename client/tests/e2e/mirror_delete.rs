@@ -10,7 +10,7 @@ use rustix::process::Signal;
 
 use crate::mirror::{mirror, plant_some, tree, url};
 use crate::scripted::{Kind, Said, Script};
-use crate::support::{Fake, TestServer, muxftp, names, run, signal, text};
+use crate::support::{Fake, TestServer, muxftp, names, run, signal, text, wait_until};
 
 /// Files, directories below each other, and links, none of which a planted tree has; gives how many.
 fn overgrow(root: &Path, outside: &Path) -> usize {
@@ -208,7 +208,7 @@ fn nothing_is_deleted_where_a_signal_came_before_the_end_of_the_listing() {
     let (fake, heard) = with_facts().says("/doubtful", Said::Silence("type=cdir; .\r\n")).start();
     let args = ["mirror", "--delete", "--tls=off", "--parallel=1", &ftp(&fake), "copy"];
     let child = muxftp(here.path(), &args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    crate::interrupt::wait_until(|| heard.lock().unwrap().iter().any(|line| line == "MLSD /doubtful"));
+    wait_until(|| heard.lock().unwrap().iter().any(|line| line == "MLSD /doubtful"));
     signal(&child, Signal::TERM);
     assert_eq!(child.wait_with_output().unwrap().status.code(), Some(143));
     assert_eq!(names(&here.path().join("copy/doubtful")), ["surplus"]);

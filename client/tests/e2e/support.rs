@@ -8,7 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{LazyLock, mpsc};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use muxftp_proto::Dialect;
 use muxftp_server::config::{Listen, TlsMode, TlsSettings};
@@ -237,3 +237,17 @@ pub fn signal(child: &Child, signal: rustix::process::Signal) {
 pub fn moment() -> (mpsc::Sender<()>, mpsc::Receiver<()>) {
     mpsc::channel()
 }
+
+/// Looks again and again, for what no program announces, such as a file that grows.
+pub fn wait_until(is_so: impl Fn() -> bool) {
+    let begin = Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < HANG, "it does not come to that");
+        std::thread::sleep(LOOK);
+    }
+}
+
+const LOOK: Duration = Duration::from_millis(2);
+
+/// Not a limit on speed: it only turns a hang into a failure.
+pub const HANG: Duration = Duration::from_secs(60);

@@ -6,12 +6,11 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
 
 use muxftp_server::config::TlsMode;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-use crate::support::{Control, Fake, TestServer, names};
+use crate::support::{Control, Fake, HANG, TestServer, names};
 
 /// A person at a terminal on which muxftp runs.
 struct Person {
@@ -171,6 +170,3 @@ fn ctrl_c_gives_up_a_transfer_of_ftp_and_the_session_goes_on() {
     assert!(person.leaves().success());
     assert_eq!(names(here.path()), ["state"]);
 }
-
-/// Not a limit on speed: it only turns a hang into a failure.
-const HANG: Duration = Duration::from_secs(60);

@@ -2,10 +2,9 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use super::{PeerServer, with_each};
-use crate::support::{names, text};
+use crate::support::{names, text, wait_until};
 
 #[test]
 fn what_broke_off_goes_on_both_ways() {
@@ -41,9 +40,7 @@ fn cut(server: &mut PeerServer, here: &Path, args: &[&str], growing: &Path) {
     let url = server.url(last);
     let mut command = server.muxftp(here, &[first, &[&url]].concat());
     let client = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
-    while !fs::metadata(growing).is_ok_and(|found| found.len() > SIZE as u64 / 64) {
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    wait_until(|| fs::metadata(growing).is_ok_and(|found| found.len() > SIZE as u64 / 64));
     server.kill();
     let output = client.wait_with_output().unwrap();
     let told = text(&output.stderr);
