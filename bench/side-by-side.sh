@@ -12,14 +12,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 rounds=${1:-5}
 floor_source=${FLOOR:-}
-work=$(mktemp -d /dev/shm/muxftp-bench.XXXXXX)
-pids=()
-finish() {
-  for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-  wait 2>/dev/null || true
-  rm -rf "$work"
-}
-trap finish EXIT
+source bench/work.sh
 
 cargo build --release -q -p muxftp-server --bins --examples
 cycle=target/release/examples/cycle

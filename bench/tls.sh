@@ -10,14 +10,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 rounds=${1:-3}
-work=$(mktemp -d /dev/shm/muxftp-tls.XXXXXX)
-pids=()
-finish() {
-  for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-  wait 2>/dev/null || true
-  rm -rf "$work"
-}
-trap finish EXIT
+source bench/work.sh
 
 cargo build --release -q -p muxftp-server --bins
 muxftpd=$PWD/target/release/muxftpd
