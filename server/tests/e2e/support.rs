@@ -1,11 +1,12 @@
 //! A server in a thread, and what clients of all dialects need.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
 use muxftp_server::{Config, PortRange, Running};
+use socket2::Socket;
 use tempfile::TempDir;
 
 /// A server over an empty directory, ended when it is dropped.
@@ -84,8 +85,22 @@ pub fn connect_beside(control: &TcpStream, port: u16) -> TcpStream {
 
 /// A connection from another address of this machine.
 pub fn connect_from(source: impl Into<IpAddr>, target: SocketAddr) -> TcpStream {
-    let socket = socket2::Socket::new(socket2::Domain::for_address(target), socket2::Type::STREAM, None).unwrap();
-    socket.bind(&SocketAddr::new(source.into(), 0).into()).unwrap();
+    let source = SocketAddr::new(source.into(), 0);
+    connect_prepared(target, |socket| socket.bind(&source.into()))
+}
+
+/// A connection that holds little: what is not read soon stands still on the other side. (The peer's kernel measures its
+/// send buffer in segments.)
+pub fn connect_narrow(target: SocketAddr) -> TcpStream {
+    connect_prepared(target, |socket| {
+        socket.set_tcp_mss(536)?;
+        socket.set_recv_buffer_size(4096)
+    })
+}
+
+fn connect_prepared(target: SocketAddr, prepare: impl FnOnce(&Socket) -> io::Result<()>) -> TcpStream {
+    let socket = Socket::new(socket2::Domain::for_address(target), socket2::Type::STREAM, None).unwrap();
+    prepare(&socket).unwrap();
     socket.connect(&target.into()).unwrap();
     let stream: TcpStream = socket.into();
     stream.set_read_timeout(Some(HANG)).unwrap();
