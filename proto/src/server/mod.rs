@@ -22,6 +22,7 @@ mod data;
 mod ftp;
 mod invariants;
 pub mod io;
+mod task;
 mod transfer;
 mod words;
 

@@ -17,7 +17,8 @@ use rustls::{HandshakeKind, ServerConfig};
 use super::content::{Content, Next};
 use super::link::Link;
 use super::rate::Rate;
-use super::{Done, Owner, Shared, WorkDone};
+use super::work::Done;
+use super::{Owner, Shared};
 use crate::config::SessionReuse;
 use crate::log;
 use crate::storage::Upload;
@@ -230,7 +231,7 @@ impl DataPlane {
         let Some(workers) = shared.workers.as_mut().filter(|_| upload.needs_sync()) else {
             return Some(commit(upload, op));
         };
-        let job: Job<WorkDone> = Box::new(move || Done::Of(session, commit(upload, op)));
+        let job: Job<Done> = Box::new(move || Done::Of(session, commit(upload, op)));
         match workers.submit(job) {
             Ok(()) => None,
             // The disk is far behind: everybody waits for this one rather than that it is lost.

@@ -20,16 +20,17 @@ mod rate;
 mod session;
 mod shared_ports;
 mod tasks;
+mod work;
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use mio::net::{TcpListener, TcpStream};
 use muxftp_proto::Dialect;
-use muxftp_proto::server::io::{Event, OperationId, SessionConfig, TlsMode};
+use muxftp_proto::server::io::{SessionConfig, TlsMode};
 use muxftp_reactor::listen::Reserve;
 use muxftp_reactor::{Again, Clock, Key, Reactor, Table, Waker, Workers};
 use rustix::process::Signal;
@@ -40,15 +41,15 @@ use crate::log;
 use crate::ports::DataPorts;
 use crate::public_address::Advertised;
 use crate::start::{self, StartError};
-use crate::storage::{Durability, SurveyProgress};
+use crate::storage::Durability;
 use crate::tls::Certificates;
-use crate::users::{User, UserStore};
+use crate::users::UserStore;
 use accounts::{Accounts, Opened};
 use admission::Admission;
 use listeners::Listener;
 use session::{Fate, Session};
 use shared_ports::SharedPorts;
-use tasks::Purpose;
+use work::Done;
 
 /// What a source of the reactor is. Sessions are named by their key in the session table.
 #[derive(Debug, Clone, Copy)]
@@ -62,34 +63,6 @@ enum Owner {
     /// The end of the time that transfers have after a signal.
     Shutdown,
 }
-
-/// An answer of the worker pool.
-enum Done {
-    /// An event of a session.
-    Of(Key, Event),
-    PasswordChecked {
-        session: Key,
-        op: OperationId,
-        name: Vec<u8>,
-        user: Option<Arc<User>>,
-    },
-    RootOpened {
-        session: Key,
-        op: OperationId,
-        user: Arc<User>,
-        opened: io::Result<Opened>,
-    },
-    Surveyed {
-        session: Key,
-        op: OperationId,
-        purpose: Purpose,
-        progress: io::Result<SurveyProgress>,
-    },
-    PublicAddress(Result<Ipv4Addr, String>),
-}
-
-/// What a job of the worker pool gives.
-type WorkDone = Done;
 
 /// What all sessions use.
 struct Shared {
@@ -106,7 +79,7 @@ struct Shared {
     /// Sessions that were closed since they woke again and again for nothing.
     spinning: u64,
     /// Present when there is something that takes long: commits that are flushed to disk, and all of `ftp`.
-    workers: Option<Workers<WorkDone>>,
+    workers: Option<Workers<Done>>,
 }
 
 /// A server that listens.
@@ -169,10 +142,7 @@ impl Server {
         let speaks_ftp = config.listen.iter().any(|listen| listen.dialect == Dialect::Ftp);
         let workers = match config.durability {
             Durability::None if !speaks_ftp => None,
-            Durability::None | Durability::Fsync => Some(
-                Workers::new(&rx.waker(), WORKERS, WORKERS_QUEUE)
-                    .map_err(|error| StartError::System { what: "start threads", error })?,
-            ),
+            Durability::None | Durability::Fsync => Some(work::start(&rx)?),
         };
         let users = start::users(&config)?;
         let guest = Opened::new(root, &config.guest.allowance);
@@ -281,38 +251,6 @@ impl Shell {
         }
     }
 
-    fn work_done(&mut self, rx: &mut Reactor<Owner>, done: Done) {
-        let _ = match done {
-            Done::Of(session, event) => self.with(rx, session, |session, shared, rx| session.event(event, shared, rx)),
-            Done::PasswordChecked { session, op, name, user } => self.with(rx, session, |session, shared, rx| {
-                session.password_checked(op, &name, user, shared, rx);
-                session.begin(shared, rx)
-            }),
-            Done::RootOpened { session, op, user, opened } => self.with(rx, session, |session, shared, rx| {
-                session.root_opened(op, &user, opened, shared, rx);
-                session.begin(shared, rx)
-            }),
-            Done::Surveyed { session, op, purpose, progress } => self.with(rx, session, |session, shared, rx| {
-                session.surveyed(op, purpose, progress, shared, rx);
-                session.begin(shared, rx)
-            }),
-            Done::PublicAddress(found) => {
-                self.advertised.found(found);
-                Again::No
-            }
-        };
-    }
-
-    /// Has the public address looked up, if it is time.
-    fn look_address_up(&mut self, now: Instant) {
-        if let Some(workers) = &mut self.shared.workers
-            && let Some(lookup) = self.advertised.due(now)
-        {
-            // When the workers are behind, it is looked up later.
-            let _ = workers.submit(Box::new(move || Done::PublicAddress(lookup.run())));
-        }
-    }
-
     /// What one session has given up in this turn, another may have waited for.
     fn grant_ports(&mut self, rx: &mut Reactor<Owner>) {
         while let Some((next, port)) = self.shared.shared_ports.next_granted() {
@@ -402,10 +340,3 @@ fn session_config(config: &Config) -> SessionConfig {
 
 /// Large enough that a fast upload needs few system calls, small enough to stay in the cache.
 const BUFFER_BYTES: usize = 256 * 1024;
-
-/// A disk has one queue, and a small machine one core: more threads would only wait in more places, and each that checks a
-/// password needs 19 MiB.
-const WORKERS: usize = 2;
-
-/// Uploads that wait for the disk, passwords that wait to be checked.
-const WORKERS_QUEUE: usize = 1024;

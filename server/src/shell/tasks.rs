@@ -5,14 +5,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use muxftp_proto::Cause;
-use muxftp_proto::server::io::{Event, OperationId, Secret, Task, TaskAnswer};
+use muxftp_proto::server::io::{Event, OperationId, Task, TaskAnswer};
+use muxftp_proto::{Cause, Secret};
 use muxftp_reactor::{Job, Key, Reactor};
 
 use super::accounts::Opened;
 use super::open::{self, Waiting};
 use super::session::Session;
-use super::{Done, Owner, Shared, WorkDone};
+use super::work::Done;
+use super::{Owner, Shared};
 use crate::log;
 use crate::storage::{Found, ReadFile, Root, Survey, SurveyProgress};
 use crate::users::User;
@@ -76,7 +77,7 @@ impl Session {
         let (Some(users), Some(workers)) = (shared.users.clone(), &mut shared.workers) else {
             return self.login_failed(op, &name, shared, rx);
         };
-        let job: Job<WorkDone> = Box::new(move || {
+        let job: Job<Done> = Box::new(move || {
             let user = users.check(&name, &password.0);
             Done::PasswordChecked { session: key, op, name, user }
         });
@@ -103,7 +104,7 @@ impl Session {
             return self.enter(op, account, shared, rx);
         }
         let (key, durability) = (self.key(), shared.durability);
-        let job: Job<WorkDone> = Box::new(move || {
+        let job: Job<Done> = Box::new(move || {
             let opened = Root::open(&user.root, durability).map(|root| Opened::new(root, &user.allowance));
             Done::RootOpened { session: key, op, user, opened }
         });
@@ -160,7 +161,7 @@ impl Session {
         shared: &mut Shared,
     ) -> Result<(), Cause> {
         let session = self.key();
-        let job: Job<WorkDone> = Box::new(move || Done::Surveyed { session, op, purpose, progress: survey.step() });
+        let job: Job<Done> = Box::new(move || Done::Surveyed { session, op, purpose, progress: survey.step() });
         let workers = shared.workers.as_mut().ok_or(Cause::OutOfResources)?;
         workers.submit(job).map_err(|_| Cause::OutOfResources)
     }

@@ -5,10 +5,11 @@ use std::time::Instant;
 use crate::dialect::ftp::reply::FtpReply;
 use crate::limits;
 use crate::server::core::Core;
-use crate::server::io::{Effect, Secret, Task, TaskAnswer};
+use crate::server::io::{Effect, Task, TaskAnswer};
 use crate::vocab::cause::Cause;
 use crate::vocab::path::VPath;
 use crate::vocab::reply::Reply;
+use crate::vocab::secret::Secret;
 
 use super::{Ftp, Login, Question, say};
 

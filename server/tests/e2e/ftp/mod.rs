@@ -1,6 +1,7 @@
 //! The dialect `ftp` over real sockets, by a client that is written from its RFCs alone.
 
 pub mod client;
+mod connections;
 mod escape;
 mod limits;
 mod public_address;

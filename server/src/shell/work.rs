@@ -1,0 +1,89 @@
+//! The worker pool: what takes long, and what its answers bring about.
+//!
+//! It must not know what a job does. An answer belongs to a session by its key: when that is gone, nobody hears it.
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use muxftp_proto::server::io::{Event, OperationId};
+use muxftp_reactor::{Again, Key, Reactor, Workers};
+
+use super::accounts::Opened;
+use super::tasks::Purpose;
+use super::{Owner, Shell};
+use crate::start::StartError;
+use crate::storage::SurveyProgress;
+use crate::users::User;
+
+/// An answer of the worker pool.
+pub(super) enum Done {
+    /// An event of a session.
+    Of(Key, Event),
+    PasswordChecked {
+        session: Key,
+        op: OperationId,
+        name: Vec<u8>,
+        user: Option<Arc<User>>,
+    },
+    RootOpened {
+        session: Key,
+        op: OperationId,
+        user: Arc<User>,
+        opened: io::Result<Opened>,
+    },
+    Surveyed {
+        session: Key,
+        op: OperationId,
+        purpose: Purpose,
+        progress: io::Result<SurveyProgress>,
+    },
+    PublicAddress(Result<Ipv4Addr, String>),
+}
+
+pub(super) fn start(rx: &Reactor<Owner>) -> Result<Workers<Done>, StartError> {
+    Workers::new(&rx.waker(), WORKERS, WORKERS_QUEUE)
+        .map_err(|error| StartError::System { what: "start threads", error })
+}
+
+impl Shell {
+    pub(super) fn work_done(&mut self, rx: &mut Reactor<Owner>, done: Done) {
+        let _ = match done {
+            Done::Of(session, event) => self.with(rx, session, |session, shared, rx| session.event(event, shared, rx)),
+            Done::PasswordChecked { session, op, name, user } => self.with(rx, session, |session, shared, rx| {
+                session.password_checked(op, &name, user, shared, rx);
+                session.begin(shared, rx)
+            }),
+            Done::RootOpened { session, op, user, opened } => self.with(rx, session, |session, shared, rx| {
+                session.root_opened(op, &user, opened, shared, rx);
+                session.begin(shared, rx)
+            }),
+            Done::Surveyed { session, op, purpose, progress } => self.with(rx, session, |session, shared, rx| {
+                session.surveyed(op, purpose, progress, shared, rx);
+                session.begin(shared, rx)
+            }),
+            Done::PublicAddress(found) => {
+                self.advertised.found(found);
+                Again::No
+            }
+        };
+    }
+
+    /// Has the public address looked up, if it is time.
+    pub(super) fn look_address_up(&mut self, now: Instant) {
+        if let Some(workers) = &mut self.shared.workers
+            && let Some(lookup) = self.advertised.due(now)
+        {
+            // When the workers are behind, it is looked up later.
+            let _ = workers.submit(Box::new(move || Done::PublicAddress(lookup.run())));
+        }
+    }
+}
+
+/// A disk has one queue, and a small machine one core: more threads would only wait in more places, and each that checks a
+/// password needs 19 MiB.
+const WORKERS: usize = 2;
+
+/// Uploads that wait for the disk, passwords that wait to be checked.
+const WORKERS_QUEUE: usize = 1024;
