@@ -3,4 +3,5 @@
 #![deny(missing_docs)]
 
 pub mod driver;
+pub mod limits;
 pub mod tls;

@@ -1,6 +1,8 @@
-//! Every bound on what a peer can make this crate hold, with its reason.
+//! Every bound on what a peer can make this crate hold, or wait for, with its reason.
 //!
 //! Bounds of the programs (sessions, ports, times) are configuration and stand in their crates.
+
+use std::time::Duration;
 
 /// Longest control line without its line end, in bytes. A path may have 4,096 bytes, plus verb and size.
 pub const LINE_BYTES_MAX: usize = PATH_BYTES_MAX + 64;
@@ -24,6 +26,9 @@ pub const BAD_COMMANDS_MAX: u32 = 50;
 
 /// Log-ins that may fail in one session before it is closed: a person mistypes twice, a program that guesses does not stop.
 pub const FAILED_LOGINS_MAX: u32 = 3;
+
+/// How long the last reply may take to leave a session that is over: its place is taken until then.
+pub const LINGER: Duration = Duration::from_secs(5);
 
 /// One reply of a server that a client keeps, in bytes: the longest are greetings with a page of rules, and HELP.
 pub const ANSWER_BYTES_MAX: usize = 64 * 1024;

@@ -2,13 +2,14 @@
 //!
 //! It must not know sockets or clocks: time is an argument. An IPv6 peer has a whole /64 to itself and is counted by it.
 //!
-//! Invariant: at most [`ADDRESSES_MAX`] addresses are kept.
+//! Invariant: at most [`limits::FAILING_ADDRESSES_MAX`] addresses are kept.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
 use crate::config::Logins;
+use crate::limits;
 
 /// The failures of all addresses.
 #[derive(Debug)]
@@ -31,7 +32,7 @@ impl Failures {
     /// Counts a failure; gives how long its answer is to be held back: twice as long each time, up to ten times the first.
     pub(crate) fn failed(&mut self, address: IpAddr, now: Instant) -> Duration {
         let key = counted(address);
-        if self.addresses.len() >= ADDRESSES_MAX && !self.addresses.contains_key(&key) {
+        if self.addresses.len() >= limits::FAILING_ADDRESSES_MAX && !self.addresses.contains_key(&key) {
             self.make_room(now);
         }
         let window = self.policy.window;
@@ -62,7 +63,7 @@ impl Failures {
     fn make_room(&mut self, now: Instant) {
         let kept = self.policy.window.max(self.policy.lock);
         self.addresses.retain(|_, record| now.saturating_duration_since(record.last) < kept);
-        if self.addresses.len() >= ADDRESSES_MAX
+        if self.addresses.len() >= limits::FAILING_ADDRESSES_MAX
             && let Some(oldest) = self.addresses.iter().min_by_key(|(_, record)| record.last).map(|(key, _)| *key)
         {
             self.addresses.remove(&oldest);
@@ -76,9 +77,6 @@ fn counted(address: IpAddr) -> IpAddr {
         v4 => v4,
     }
 }
-
-/// Whoever has so many addresses is not stopped by counting them; the memory is a few hundred KiB.
-const ADDRESSES_MAX: usize = 4096;
 
 const DELAY_FACTOR_MAX: u32 = 10;
 
@@ -134,10 +132,10 @@ mod tests {
     #[test]
     fn no_more_than_so_many_addresses_are_kept() {
         let (mut failures, now) = failures();
-        for n in 0..ADDRESSES_MAX as u32 + 100 {
+        for n in 0..limits::FAILING_ADDRESSES_MAX as u32 + 100 {
             failures.failed(IpAddr::from(n.to_be_bytes()), now + Duration::from_millis(u64::from(n)));
         }
-        assert_eq!(failures.addresses.len(), ADDRESSES_MAX);
+        assert_eq!(failures.addresses.len(), limits::FAILING_ADDRESSES_MAX);
         assert!(!failures.addresses.contains_key(&address("0.0.0.1")), "the oldest has gone");
     }
 }

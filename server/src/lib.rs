@@ -5,6 +5,7 @@
 pub mod args;
 pub mod config;
 mod failures;
+mod limits;
 pub mod log;
 mod ports;
 pub mod process;

@@ -24,6 +24,7 @@ use tracing_subscriber::fmt::format::{Writer, debug_fn};
 use tracing_subscriber::fmt::{MakeWriter, SubscriberBuilder};
 
 use crate::config::{Listen, Log, LogFormat, TlsMode, Words};
+use crate::limits;
 
 /// Writes what is left when it goes: keep it until the end of `main`.
 #[derive(Debug)]
@@ -295,7 +296,7 @@ impl Lines {
     fn append(&self, line: &[u8], urgent: bool) {
         let mut buffer = self.lock();
         buffer.extend_from_slice(line);
-        if urgent || buffer.len() > BUFFER_BYTES_MAX {
+        if urgent || buffer.len() > limits::LOG_BYTES_MAX {
             self.write_out(&mut buffer);
         }
     }
@@ -355,9 +356,6 @@ fn write_stderr(lines: &[u8]) {
 }
 
 static STDERR: Lines = Lines::new(write_stderr);
-
-/// What gathers before it is written in the middle of a turn: some 400 lines, and the least that a pipe holds.
-const BUFFER_BYTES_MAX: usize = 64 * 1024;
 
 #[cfg(test)]
 mod tests;

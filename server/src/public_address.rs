@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tracing::{info, warn};
 
 use crate::config::{Config, PublicAddress};
+use crate::limits;
 
 /// What PASV tells, as far as it is known.
 #[derive(Debug)]
@@ -103,13 +104,13 @@ fn ask_service(service: &str) -> Result<Ipv4Addr, String> {
         .header("X-aws-ec2-metadata-token-ttl-seconds", "60")
         .send_empty()
         .map_err(failed)?;
-    let token = token.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_string().map_err(failed)?;
+    let token = token.body_mut().with_config().limit(limits::METADATA_BYTES_MAX).read_to_string().map_err(failed)?;
     let mut answer = agent
         .get(format!("{service}/latest/meta-data/public-ipv4"))
         .header("X-aws-ec2-metadata-token", token.trim())
         .call()
         .map_err(failed)?;
-    let text = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_string().map_err(failed)?;
+    let text = answer.body_mut().with_config().limit(limits::METADATA_BYTES_MAX).read_to_string().map_err(failed)?;
     text.trim().parse().map_err(|_| format!("{service}: `{}` is no IPv4 address", text.trim().escape_debug()))
 }
 
@@ -118,6 +119,3 @@ const LOOKUP_EVERY: Duration = Duration::from_secs(300);
 
 /// The service is on the same host, or it is not there.
 const SERVICE_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// A token has 56 bytes, an address 15.
-const ANSWER_BYTES_MAX: u64 = 4096;

@@ -4,6 +4,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use muxftp_client::limits;
 use muxftp_proto::Escaped;
 
 /// Where the names go.
@@ -51,7 +52,7 @@ impl Listing {
                 print_lines(pending, *how, &mut io::stdout().lock())
             }
             Listing::Collect { bytes: kept } => {
-                let room = COLLECTED_BYTES_MAX.saturating_sub(kept.len());
+                let room = limits::COLLECTED_BYTES_MAX.saturating_sub(kept.len());
                 kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
                 Ok(())
             }
@@ -73,7 +74,7 @@ impl Listing {
 
     /// Whether more came than is kept.
     pub(crate) fn is_cut(&self) -> bool {
-        matches!(self, Listing::Collect { bytes } if bytes.len() >= COLLECTED_BYTES_MAX)
+        matches!(self, Listing::Collect { bytes } if bytes.len() >= limits::COLLECTED_BYTES_MAX)
     }
 
     /// Whether the last line has its end.
@@ -100,7 +101,7 @@ impl Listing {
 fn print_lines(pending: &mut Vec<u8>, how: Printing, out: &mut impl Write) -> io::Result<()> {
     let whole = match pending.iter().rposition(|&byte| byte == b'\n') {
         Some(end) => end + 1,
-        None if pending.len() > LINE_BYTES_MAX => pending.len(),
+        None if pending.len() > limits::LISTED_LINE_BYTES_MAX => pending.len(),
         None => return Ok(()),
     };
     for line in lines(&pending[..whole]) {
@@ -123,12 +124,6 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
         .map(|line| line.strip_suffix(b"\n").unwrap_or(line))
         .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
 }
-
-/// More names than this nobody completes; a server without end cannot fill the memory.
-const COLLECTED_BYTES_MAX: usize = 8 << 20;
-
-/// Longer than a path can be.
-const LINE_BYTES_MAX: usize = 64 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -157,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_line_without_end_does_not_fill_the_memory() {
-        let (_, rest) = printed(Printing::Escaped, &[&vec![b'x'; LINE_BYTES_MAX + 1]]);
+        let (_, rest) = printed(Printing::Escaped, &[&vec![b'x'; limits::LISTED_LINE_BYTES_MAX + 1]]);
         assert!(rest.is_empty());
     }
 
@@ -167,6 +162,6 @@ mod tests {
         for _ in 0..10 {
             listing.receive(&vec![b'x'; 1 << 20]).unwrap();
         }
-        assert_eq!(listing.names().map(str::len).sum::<usize>(), COLLECTED_BYTES_MAX);
+        assert_eq!(listing.names().map(str::len).sum::<usize>(), limits::COLLECTED_BYTES_MAX);
     }
 }

@@ -8,6 +8,7 @@
 //! - TLS begins when the bytes may move, that is, when the server has answered the command: there are servers that cannot
 //!   take it before (pyftpdlib up to 1.5 resets the connection).
 
+use crate::limits;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -110,7 +111,7 @@ impl DataConnection {
         plan: Plan,
         owner: T,
     ) -> io::Result<(DataConnection, SocketAddr)> {
-        let mut listener = listen::listen_tcp(SocketAddr::new(local, 0), BACKLOG)?;
+        let mut listener = listen::listen_tcp(SocketAddr::new(local, 0), limits::DATA_BACKLOG)?;
         let address = listener.local_addr()?;
         let key = rx.register(&mut listener, owner)?;
         Ok((DataConnection::new(rx, Link::Listening(listener, server), key, plan), address))
@@ -172,7 +173,7 @@ impl DataConnection {
             Ok(false) => return Moved::Blocked,
             Err(error) => return Moved::Broken(error),
         }
-        for _ in 0..STEPS_PER_TURN {
+        for _ in 0..limits::BUFFERS_PER_TURN {
             let room = match self.room(rx, buffer.len()) {
                 Ok(room) => room,
                 Err(next) => return Moved::Paced(next),
@@ -327,7 +328,7 @@ fn accept<T: Copy>(
     listener: &TcpListener,
     server: IpAddr,
 ) -> io::Result<Option<Stream>> {
-    for _ in 0..STRANGERS_PER_TURN {
+    for _ in 0..limits::STRANGERS_PER_TURN {
         match listener.accept() {
             Ok((stream, from)) if from.ip().to_canonical() == server.to_canonical() => return Ok(Some(stream.into())),
             Ok(_stranger) => {}
@@ -343,15 +344,6 @@ fn accept<T: Copy>(
     rx.queue(key);
     Ok(None)
 }
-
-/// Buffers that one data connection may move before the others have their turn.
-const STEPS_PER_TURN: usize = 4;
-
-/// Strangers at a data port that are closed before other connections have their turn.
-const STRANGERS_PER_TURN: usize = 8;
-
-/// One connection is expected; a few strangers must not keep it out.
-const BACKLOG: i32 = 8;
 
 /// TLS reads into a space of its own when it is given less than a record.
 const LAST_READ_BYTES: usize = 512;

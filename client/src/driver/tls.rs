@@ -8,6 +8,7 @@
 //!   demands resumption takes no other's.
 //! - A ticket of TLS 1.3 is used once. rustls lets it be no other way, and so nobody can link two connections by it.
 
+use crate::limits;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -102,7 +103,7 @@ impl ClientSessionStore for Tickets {
     fn insert_tls13_ticket(&self, _server: ServerName<'static>, value: Tls13ClientSessionValue) {
         let mut kept = self.lock();
         kept.gives_tickets = true;
-        if kept.tls13.len() == TICKETS_MAX {
+        if kept.tls13.len() == limits::TICKETS_MAX {
             kept.tls13.pop_front();
         }
         kept.tls13.push_back(value);
@@ -113,6 +114,3 @@ impl ClientSessionStore for Tickets {
         self.lock().tls13.pop_back()
     }
 }
-
-/// muxftpd gives 32 at log-in, and two with each download.
-const TICKETS_MAX: usize = 64;

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use muxftp_client::driver::{Finished, OperationResult};
+use muxftp_client::limits;
 use muxftp_client::tls;
 use muxftp_proto::Escaped;
 use muxftp_proto::client::io::{ClientStep, ClientTimeouts, Failure, Outcome};
@@ -66,7 +67,7 @@ impl Engine {
             (Failure::DataLost | Failure::DataConnect, _) => "the data connection broke".to_owned(),
             (Failure::UnexpectedReply(line), _) => format!(
                 "`{}` makes no sense here: does the server speak {}?",
-                Escaped(&line[..line.len().min(SHOWN_BYTES)]),
+                Escaped(&line[..line.len().min(limits::SHOWN_BYTES)]),
                 self.server.dialect
             ),
         }
@@ -77,6 +78,3 @@ impl Engine {
 fn told(error: &std::io::Error) -> String {
     tls::explain(error).unwrap_or_else(|| words(error))
 }
-
-/// Of a reply that makes no sense, in a message.
-const SHOWN_BYTES: usize = 120;

@@ -23,6 +23,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+use muxftp_client::limits;
 use muxftp_proto::{Dialect, Escaped};
 
 use crate::args;
@@ -133,7 +134,7 @@ fn with_workers<T>(
     shared: &Shared,
     walk: impl FnOnce(&mut Engine, SyncSender<Job>) -> T,
 ) -> Result<T, Trouble> {
-    let (sender, receiver) = sync_channel(WAITING_JOBS);
+    let (sender, receiver) = sync_channel(limits::WAITING_JOBS);
     let receiver = Arc::new(Mutex::new(receiver));
     let sessions = if plan.dry_run { 1 } else { plan.parallel };
     let workers: Vec<Engine> = (1..sessions).map(|_| engine.sibling()).collect::<Result<_, _>>()?;
@@ -262,9 +263,6 @@ impl Shared {
 fn cannot(doing: &str, path: &Path, error: io::Error) -> Trouble {
     Trouble::local(doing, Escaped(path.as_os_str().as_bytes()), error)
 }
-
-/// Files that the walker is ahead of the workers.
-const WAITING_JOBS: usize = 64;
 
 /// Sessions at once, when nobody says how many.
 pub(crate) const PARALLEL: u8 = 3;

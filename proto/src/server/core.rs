@@ -3,7 +3,7 @@
 //! It must not know commands: those are the affair of [`super::words`] and [`super::ftp`], which drive it.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::dialect::Dialect;
 use crate::limits;
@@ -244,7 +244,7 @@ impl Core {
             // The shell answers, sooner or later.
             Phase::Asking(_) => None,
             Phase::Securing(since) => Some(*since + self.config.login_timeout),
-            Phase::Closing(since) => Some(*since + LINGER),
+            Phase::Closing(since) => Some(*since + limits::LINGER),
             Phase::Closed => None,
         }
     }
@@ -268,6 +268,3 @@ impl Core {
         self.effect(Effect::Release { op, report: transfer.report(result, now) });
     }
 }
-
-/// How long the last reply may take to leave.
-const LINGER: Duration = Duration::from_secs(5);

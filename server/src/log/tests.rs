@@ -119,7 +119,7 @@ fn the_buffer_is_bounded() {
         }
     });
     assert!(writes.len() >= 2);
-    assert!(writes.iter().all(|write| write.len() < BUFFER_BYTES_MAX + 1024));
+    assert!(writes.iter().all(|write| write.len() < limits::LOG_BYTES_MAX + 1024));
 }
 
 #[test]

@@ -15,6 +15,7 @@ use muxftp_proto::{Cause, Dialect};
 use muxftp_reactor::pump::{PumpError, Step};
 use muxftp_reactor::tls::Stream;
 
+use crate::limits;
 use crate::storage::{self, ListProgress, Listed, Listing, Upload};
 
 /// The storage side of a transfer.
@@ -123,7 +124,7 @@ impl Content {
 
 impl Download {
     fn send(&mut self, stream: &mut Stream, most: usize, sent: &mut u64, buffer: &mut [u8]) -> Next {
-        let mut budget = most.min(SEND_BYTES_PER_TURN);
+        let mut budget = most.min(limits::SEND_BYTES_PER_TURN);
         while self.offset < self.end {
             if budget == 0 {
                 return Next::Again;
@@ -152,7 +153,7 @@ impl TextDownload {
     }
 
     fn send(&mut self, stream: &mut Stream, most: usize, sent: &mut u64, buffer: &mut [u8]) -> Next {
-        let mut budget = most.min(SEND_BYTES_PER_TURN);
+        let mut budget = most.min(limits::SEND_BYTES_PER_TURN);
         loop {
             let before = *sent;
             if let Some(next) = self.pending.send(stream, budget, sent) {
@@ -166,7 +167,8 @@ impl TextDownload {
                 return Next::Again;
             }
             let left = self.source.end - self.source.offset;
-            let piece = usize::try_from(left).map_or(TEXT_PIECE_BYTES, |left| left.min(TEXT_PIECE_BYTES));
+            let piece =
+                usize::try_from(left).map_or(limits::TEXT_PIECE_BYTES, |left| left.min(limits::TEXT_PIECE_BYTES));
             match self.source.file.read_at(&mut buffer[..piece], self.source.offset) {
                 Ok(0) => return Next::Failed(Cause::DiskError),
                 Ok(count) => {
@@ -190,7 +192,7 @@ impl Names {
         if self.complete {
             return (Next::Moved, &[]);
         }
-        match self.read(CONTROL_PIECE_BYTES) {
+        match self.read(limits::CONTROL_PIECE_BYTES) {
             Ok(()) => (Next::Again, &self.pending.bytes),
             Err(cause) => (Next::Failed(cause), &[]),
         }
@@ -211,7 +213,7 @@ impl Names {
             if self.complete {
                 return Next::Moved;
             }
-            if let Err(cause) = self.read(LISTING_PIECE_BYTES) {
+            if let Err(cause) = self.read(limits::LISTING_PIECE_BYTES) {
                 return Next::Failed(cause);
             }
         }
@@ -282,7 +284,7 @@ fn receive(
     mut write: impl FnMut(&[u8]) -> Result<(), Cause>,
 ) -> Next {
     let mut budget = most;
-    for _ in 0..READS_PER_TURN {
+    for _ in 0..limits::UPLOAD_READS_PER_TURN {
         let left = limit.map_or(u64::MAX, |limit| limit - *received);
         if left == 0 {
             return Next::Moved;
@@ -308,19 +310,3 @@ fn receive(
     }
     if limit == Some(*received) { Next::Moved } else { Next::Again }
 }
-
-/// What one download may send in a turn: some 60 microseconds of copying. Twice as much made the p99 of small transfers
-/// beside it a third longer, and half as much cost half as much CPU again per byte.
-const SEND_BYTES_PER_TURN: usize = 256 * 1024;
-
-/// What is read and converted of a file at once.
-const TEXT_PIECE_BYTES: usize = 64 * 1024;
-
-/// Buffers that one upload may fill in a turn.
-const READS_PER_TURN: usize = 2;
-
-/// What is read of a directory before it goes behind the replies: so much more than their bound may wait there.
-const CONTROL_PIECE_BYTES: usize = 16 * 1024;
-
-/// What is read of a directory before it is sent.
-const LISTING_PIECE_BYTES: usize = 64 * 1024;

@@ -16,6 +16,7 @@ use muxftp_reactor::tls::Stream;
 use muxftp_reactor::{Key, Reactor, connect, listen};
 
 use super::{Owner, Shared};
+use crate::limits;
 use crate::storage;
 
 /// A data connection, or what is to become one.
@@ -83,7 +84,7 @@ impl Link {
     ) -> Result<u16, Cause> {
         for _ in 0..shared.ports.free() {
             let Some(port) = shared.ports.take() else { break };
-            match listen::listen_tcp(SocketAddr::new(address, port), DATA_BACKLOG) {
+            match listen::listen_tcp(SocketAddr::new(address, port), limits::DATA_BACKLOG) {
                 Ok(mut listener) => {
                     self.port = Some(port);
                     let key =
@@ -109,7 +110,7 @@ impl Link {
     /// There is no descriptor for it.
     pub(super) fn accept(&mut self, rx: &mut Reactor<Owner>, peer: SocketAddr) -> Result<bool, Cause> {
         let Connection::Listening(listener, key) = &self.connection else { return Ok(false) };
-        for _ in 0..STRANGERS_PER_TURN {
+        for _ in 0..limits::STRANGERS_PER_TURN {
             match listener.accept() {
                 Ok((stream, from)) if from.ip().to_canonical() == peer.ip().to_canonical() => {
                     rx.release(*key);
@@ -186,9 +187,3 @@ impl Link {
 fn is_shortage(error: &io::Error) -> bool {
     matches!(storage::cause_of(error), Cause::OutOfResources)
 }
-
-/// Strangers at a data port that are closed before other sessions have their turn.
-const STRANGERS_PER_TURN: usize = 8;
-
-/// One connection is expected; a few strangers must not keep it out.
-const DATA_BACKLOG: i32 = 8;

@@ -13,6 +13,7 @@ use muxftp_reactor::{Again, Key, Reactor};
 use super::shared_ports::SharedPorts;
 use super::{Owner, Shell};
 use crate::config::{Config, Listen, TlsMode};
+use crate::limits;
 use crate::log;
 use crate::start::StartError;
 
@@ -32,7 +33,7 @@ pub(super) struct Listener {
 pub(super) fn open(config: &Config, rx: &mut Reactor<Owner>) -> Result<Vec<Listener>, StartError> {
     let listeners = config.listen.iter().enumerate().map(|(index, listen)| {
         let bind = |error| StartError::Bind { listen: *listen, error };
-        let mut socket = listen::listen_tcp(listen.address, BACKLOG).map_err(bind)?;
+        let mut socket = listen::listen_tcp(listen.address, limits::BACKLOG).map_err(bind)?;
         let key = rx.register(&mut socket, Owner::Listener(index)).map_err(bind)?;
         log::listening(listen, socket.local_addr().map_err(bind)?);
         Ok(Listener { listen: *listen, socket, key, farewell: farewell(*listen, Cause::OutOfResources) })
@@ -55,7 +56,7 @@ pub(super) fn open_shared(
     let places = addresses.iter().flat_map(|address| ports.iter().map(move |port| SocketAddr::new(*address, port)));
     let sockets = places.map(|place| {
         let bind = |error| StartError::BindData { place, error };
-        let mut socket = listen::listen_tcp(place, BACKLOG).map_err(bind)?;
+        let mut socket = listen::listen_tcp(place, limits::BACKLOG).map_err(bind)?;
         let index = shared.add(place.ip(), place.port());
         let key = rx.register(&mut socket, Owner::SharedPort(index)).map_err(bind)?;
         log::listening_for_data(place);
@@ -67,7 +68,7 @@ pub(super) fn open_shared(
 impl Shell {
     /// New sessions, a bounded number at a time.
     pub(super) fn accept(&mut self, rx: &mut Reactor<Owner>, index: usize) -> Again {
-        for _ in 0..ACCEPTS_PER_TURN {
+        for _ in 0..limits::ACCEPTS_PER_TURN {
             let Some(listener) = self.listeners.get(index) else { return Again::No };
             let listen = listener.listen;
             let (stream, peer) = match next(&listener.socket, listener.key, &listener.farewell, &mut self.reserve, rx) {
@@ -88,7 +89,7 @@ impl Shell {
 
     /// Data connections at a port that all sessions share: each belongs to the session that waits for one from there.
     pub(super) fn accept_data(&mut self, rx: &mut Reactor<Owner>, index: usize) -> Again {
-        for _ in 0..ACCEPTS_PER_TURN {
+        for _ in 0..limits::ACCEPTS_PER_TURN {
             let Some((socket, key)) = self.shared_sockets.get(index) else { return Again::No };
             let (stream, from) = match next(socket, *key, &[], &mut self.reserve, rx) {
                 Next::Connection(stream, from) => (stream, from),
@@ -150,9 +151,3 @@ fn farewell(listen: Listen, cause: Cause) -> Vec<u8> {
     listen.dialect.print_reply(&Reply::refused(cause), &mut text);
     text
 }
-
-/// Accepts of one listener before sessions have their turn.
-const ACCEPTS_PER_TURN: usize = 16;
-
-/// Connections that may wait to be accepted: a crowd that arrives at once.
-const BACKLOG: i32 = 1024;

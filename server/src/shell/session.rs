@@ -21,6 +21,7 @@ use socket2::{SockRef, TcpKeepalive};
 use super::data::DataPlane;
 use super::open;
 use super::{Owner, Shared};
+use crate::limits;
 use crate::log;
 use crate::storage::Root;
 use crate::tls::SessionTls;
@@ -211,7 +212,7 @@ impl Session {
 
     /// The one rule after each input: effects, flush, timer.
     fn settle(&mut self, shared: &mut Shared, rx: &mut Reactor<Owner>) {
-        let mut pieces = NAMES_PIECES_PER_TURN;
+        let mut pieces = limits::NAMES_PIECES_PER_TURN;
         loop {
             while let Some(effect) = self.proto.poll_effect() {
                 self.apply(effect, shared, rx);
@@ -302,6 +303,3 @@ impl Session {
 
 /// How long a control connection may be silent before its peer is asked whether it is still there.
 const KEEPALIVE: Duration = Duration::from_secs(60);
-
-/// Pieces of a listing that go behind the replies before the other sessions have their turn.
-const NAMES_PIECES_PER_TURN: usize = 8;

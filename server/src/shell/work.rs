@@ -13,6 +13,7 @@ use muxftp_reactor::{Again, Key, Reactor, Workers};
 use super::accounts::Opened;
 use super::tasks::Purpose;
 use super::{Owner, Shell};
+use crate::limits;
 use crate::start::StartError;
 use crate::storage::SurveyProgress;
 use crate::users::User;
@@ -43,7 +44,7 @@ pub(super) enum Done {
 }
 
 pub(super) fn start(rx: &Reactor<Owner>) -> Result<Workers<Done>, StartError> {
-    Workers::new(&rx.waker(), WORKERS, WORKERS_QUEUE)
+    Workers::new(&rx.waker(), limits::WORKERS, limits::WORKERS_QUEUE)
         .map_err(|error| StartError::System { what: "start threads", error })
 }
 
@@ -80,10 +81,3 @@ impl Shell {
         }
     }
 }
-
-/// A disk has one queue, and a small machine one core: more threads would only wait in more places, and each that checks a
-/// password needs 19 MiB.
-const WORKERS: usize = 2;
-
-/// Uploads that wait for the disk, passwords that wait to be checked.
-const WORKERS_QUEUE: usize = 1024;

@@ -16,6 +16,7 @@
 //! - a name that is there during the whole listing comes exactly once;
 //! - one call reads a bounded number of entries and sorts a bounded number of names.
 
+use crate::limits;
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -118,9 +119,17 @@ enum Phase {
 impl Listing {
     /// Of `dir`, which is at `path` below `root`.
     pub(super) fn new(dir: OwnedFd, root: Arc<OwnedFd>, path: &[u8]) -> Listing {
-        let kept = Kept::new(NAMES_MAX);
+        let kept = Kept::new(limits::LISTED_NAMES_MAX);
         let path = path.into();
-        Listing { dir, root, path, only: None, kept, phase: Phase::Collecting, entries_per_call: ENTRIES_PER_CALL }
+        Listing {
+            dir,
+            root,
+            path,
+            only: None,
+            kept,
+            phase: Phase::Collecting,
+            entries_per_call: limits::ENTRIES_PER_CALL,
+        }
     }
 
     /// Lists nothing but this name, or those that match it.
@@ -273,7 +282,7 @@ impl Kept {
         }
         let len = shown.len() as u32;
         self.index.push(Span { start: start as u32, len });
-        if self.index.len() >= self.names_max || self.arena.len() >= ARENA_BYTES_MAX {
+        if self.index.len() >= self.names_max || self.arena.len() >= limits::LISTED_BYTES_MAX {
             self.leave_out_larger_half();
         }
     }
@@ -297,7 +306,7 @@ impl Kept {
     fn sort_more(&mut self, sorted: usize) -> usize {
         let (arena, rest) = (&self.arena, &mut self.index[sorted..]);
         let by_name = |a: &Span, b: &Span| a.of(arena).cmp(b.of(arena));
-        let count = rest.len().min(SORTED_PER_CALL);
+        let count = rest.len().min(limits::SORTED_PER_CALL);
         if count < rest.len() {
             rest.select_nth_unstable_by(count, by_name);
         }
@@ -327,19 +336,5 @@ fn is_listed(name: &[u8]) -> bool {
     !matches!(name, b"." | b"..") && !names::is_hidden(name) && !name.iter().any(|byte| matches!(byte, b'\r' | b'\n'))
 }
 
-/// Names that are kept at once; when so many are there, the larger half is left out for the next pass.
-const NAMES_MAX: usize = 32_768;
-
-/// The same bound in bytes, for long names.
-const ARENA_BYTES_MAX: usize = 1024 * 1024;
-
-/// Directory entries of one call (and the rest of the last read): other sessions wait for it.
-const ENTRIES_PER_CALL: usize = 4096;
-
-/// Names put in order by one call, for the same reason.
-const SORTED_PER_CALL: usize = 4096;
-
 /// Bytes of one read of the directory.
 const READ_BYTES: usize = 32 * 1024;
-
-const _: () = assert!(ARENA_BYTES_MAX + 257 < u32::MAX as usize);

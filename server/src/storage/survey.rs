@@ -3,6 +3,7 @@
 //! A survey goes in steps of bounded length, since the thread that makes them serves others too. It must not know who wants
 //! it; nobody has to end it: one that is not continued is gone.
 
+use crate::limits;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -87,7 +88,7 @@ impl Survey {
     /// Those of reading.
     pub fn step(mut self) -> io::Result<SurveyProgress> {
         let mut buffer = vec![0; BUFFER_BYTES];
-        let step_end = self.end.min(self.position + STEP_BYTES);
+        let step_end = self.end.min(self.position + limits::SURVEY_BYTES_PER_STEP);
         while self.position < step_end {
             let most = usize::try_from(step_end - self.position).map_or(BUFFER_BYTES, |left| left.min(BUFFER_BYTES));
             let count = self.file.read_at(&mut buffer[..most], self.position)?;
@@ -162,9 +163,6 @@ fn position_in(bytes: &[u8], mut left: u64, mut text: ToWire, start: u64) -> Asc
 
 const BUFFER_BYTES: usize = 256 * 1024;
 
-/// What a thread reads before others have their turn: some 50 ms of hashing.
-pub const STEP_BYTES: u64 = 64 * 1024 * 1024;
-
 #[cfg(test)]
 mod tests {
     use std::io::Write;
@@ -207,13 +205,16 @@ mod tests {
     #[test]
     fn more_than_one_step_is_one_survey() {
         let sparse = tempfile::tempfile().unwrap();
-        sparse.set_len(STEP_BYTES + 5).unwrap();
-        sparse.write_all_at(b"\n", STEP_BYTES + 4).unwrap();
+        sparse.set_len(limits::SURVEY_BYTES_PER_STEP + 5).unwrap();
+        sparse.write_all_at(b"\n", limits::SURVEY_BYTES_PER_STEP + 4).unwrap();
         assert!(matches!(
-            Survey::ascii_size(sparse.try_clone().unwrap(), STEP_BYTES + 5).step().unwrap(),
+            Survey::ascii_size(sparse.try_clone().unwrap(), limits::SURVEY_BYTES_PER_STEP + 5).step().unwrap(),
             SurveyProgress::More(_)
         ));
-        assert_eq!(run(Survey::ascii_size(sparse, STEP_BYTES + 5)), Found::AsciiSize(STEP_BYTES + 6));
+        assert_eq!(
+            run(Survey::ascii_size(sparse, limits::SURVEY_BYTES_PER_STEP + 5)),
+            Found::AsciiSize(limits::SURVEY_BYTES_PER_STEP + 6)
+        );
     }
 
     #[test]

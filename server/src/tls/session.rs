@@ -3,6 +3,7 @@
 //! A hand-shake costs two orders of magnitude more than this does: a session about 3 us and 1,060 bytes, and each data
 //! connection 2 us and 940 bytes while it lasts. The example `tls_session_cost` measures it.
 
+use crate::limits;
 use std::sync::Arc;
 
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
@@ -26,7 +27,7 @@ impl SessionTls {
         let mut control = base.clone();
         control.ticketer = tickets.clone();
         control.session_storage = id.clone();
-        control.send_tls13_tickets = CONTROL_TICKETS;
+        control.send_tls13_tickets = limits::CONTROL_TICKETS;
         Ok(SessionTls { control: Arc::new(control), certified, tickets, id })
     }
 
@@ -48,14 +49,7 @@ impl SessionTls {
         config.cert_resolver = Arc::new(SingleCertAndKey::from(certified));
         config.ticketer = Arc::new(DataTickets::new(Arc::clone(&self.tickets), witness));
         config.session_storage = Arc::new(DataId(Arc::clone(&self.id)));
-        config.send_tls13_tickets = if renews { DATA_TICKETS } else { 0 };
+        config.send_tls13_tickets = if renews { limits::DATA_TICKETS } else { 0 };
         Arc::new(config)
     }
 }
-
-/// For clients that use each ticket once: so many uploads before the first download or listing, which gives others. Most
-/// clients keep one and use it again.
-const CONTROL_TICKETS: usize = 32;
-
-/// One for the one that was used, and one for an upload.
-const DATA_TICKETS: usize = 2;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
 
 use super::server::Program;
 use super::{Wire, with_each};
@@ -49,6 +50,8 @@ fn what_is_not_at_the_source_goes_and_nothing_behind_links() {
         for root in [&up, &copy] {
             fs::create_dir_all(root.join("both/.hidden")).unwrap();
             fs::write(root.join("both/same"), "x").unwrap();
+            // Written one after the other, they may be of two seconds.
+            fs::File::open(root.join("both/same")).unwrap().set_modified(UNIX_EPOCH + Duration::from_secs(1)).unwrap();
         }
         for directory in ["old/ lead/-dash", "old/empty", "both/.hidden/a[1]*"] {
             fs::create_dir_all(copy.join(directory)).unwrap();

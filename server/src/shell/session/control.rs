@@ -8,6 +8,7 @@ use muxftp_reactor::{Again, Reactor, Readiness};
 
 use super::super::{Owner, Shared};
 use super::{Encryption, Fate, Session};
+use crate::limits;
 use crate::log;
 
 impl Session {
@@ -19,7 +20,7 @@ impl Session {
         readiness: Readiness,
     ) -> Again {
         self.idle_wakes += 1;
-        if self.idle_wakes > IDLE_WAKES_MAX {
+        if self.idle_wakes > limits::IDLE_WAKES_MAX {
             log::spinning(&self.line);
             shared.spinning += 1;
             self.proto.handle_lost(rx.now());
@@ -75,13 +76,13 @@ impl Session {
     }
 
     pub(super) fn read(&mut self, shared: &mut Shared, rx: &mut Reactor<Owner>) -> Again {
-        for _ in 0..READS_PER_TURN {
+        for _ in 0..limits::CONTROL_READS_PER_TURN {
             // The hint stays set: settle() queues the session again once there is room.
             if !self.proto.wants_input() {
                 return Again::No;
             }
             let now = rx.now();
-            match self.stream.receive(&mut shared.buffer[..CONTROL_READ_BYTES]) {
+            match self.stream.receive(&mut shared.buffer[..limits::CONTROL_READ_BYTES]) {
                 Ok(Step::Moved(bytes)) => {
                     self.idle_wakes = 0;
                     self.proto.handle_input(&shared.buffer[..bytes], now);
@@ -154,13 +155,3 @@ impl Session {
         }
     }
 }
-
-/// Several lines fit; a peer that sends more is read again.
-const CONTROL_READ_BYTES: usize = 4096;
-
-/// Reads of one control connection before the others have their turn.
-const READS_PER_TURN: usize = 4;
-
-/// A hand-shake that comes byte by byte wakes the session so often, and no sane peer does more: beyond that it is a fault
-/// of ours that would take the whole processor.
-const IDLE_WAKES_MAX: u32 = 100_000;

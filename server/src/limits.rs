@@ -1,0 +1,92 @@
+//! Every bound on what peers can make the server hold, and on what one may do before the others have their turn, each with
+//! its reason.
+//!
+//! Bounds of a session's words stand in [`muxftp_proto::limits`]; sessions, ports, times, quotas and rates are configuration.
+
+// What the server keeps.
+
+/// Names of a directory that are kept at once; when so many are there, the larger half is left out for the next pass.
+pub(crate) const LISTED_NAMES_MAX: usize = 32_768;
+
+/// The same bound in bytes, for long names.
+pub(crate) const LISTED_BYTES_MAX: usize = 1024 * 1024;
+
+/// What is read of a directory before it goes behind the replies: so much more than their bound may wait there.
+pub(crate) const CONTROL_PIECE_BYTES: usize = 16 * 1024;
+
+/// What is read of a directory before it is sent.
+pub(crate) const LISTING_PIECE_BYTES: usize = 64 * 1024;
+
+/// What is read and converted of a file at once.
+pub(crate) const TEXT_PIECE_BYTES: usize = 64 * 1024;
+
+/// What is read of a control connection at once. Several lines fit; a peer that sends more is read again.
+pub(crate) const CONTROL_READ_BYTES: usize = 4096;
+
+/// What gathers of the log before it is written in the middle of a turn: some 400 lines, and the least that a pipe holds.
+pub(crate) const LOG_BYTES_MAX: usize = 64 * 1024;
+
+/// Threads. A disk has one queue, and a small machine one core: more threads would only wait in more places, and each that checks a
+/// password needs 19 MiB.
+pub(crate) const WORKERS: usize = 2;
+
+/// Uploads that wait for the disk, passwords that wait to be checked. Beyond it log-ins are refused, and
+/// uploads flushed by the loop itself.
+pub(crate) const WORKERS_QUEUE: usize = 1024;
+
+/// Addresses whose failed log-ins are counted. Whoever has more is not stopped by counting them; the memory is a few hundred KiB.
+pub(crate) const FAILING_ADDRESSES_MAX: usize = 4096;
+
+/// Tickets of TLS at log-in. For clients that use each once: so many uploads before the first download or listing, which gives others. Most
+/// clients keep one and use it again.
+pub(crate) const CONTROL_TICKETS: usize = 32;
+
+/// Tickets with a data connection: one for the one that was used, and one for an upload.
+pub(crate) const DATA_TICKETS: usize = 2;
+
+/// An answer of the metadata service: a token has 56 bytes, an address 15.
+pub(crate) const METADATA_BYTES_MAX: u64 = 4096;
+
+// Who waits to be let in.
+
+/// Connections that may wait to be accepted: a crowd that arrives at once.
+pub(crate) const BACKLOG: i32 = 1024;
+
+/// The same at a data port. One connection is expected; a few strangers must not keep it out.
+pub(crate) const DATA_BACKLOG: i32 = 8;
+
+// What one may do before the others have their turn.
+
+/// What one download may send in a turn: some 60 microseconds of copying. Twice as much made the p99 of small transfers
+/// beside it a third longer, and half as much cost half as much CPU again per byte.
+pub(crate) const SEND_BYTES_PER_TURN: usize = 256 * 1024;
+
+/// Buffers that one upload may fill in a turn.
+pub(crate) const UPLOAD_READS_PER_TURN: usize = 2;
+
+/// Reads of one control connection before the others have their turn.
+pub(crate) const CONTROL_READS_PER_TURN: usize = 4;
+
+/// Pieces of a listing that go behind the replies before the other sessions have their turn.
+pub(crate) const NAMES_PIECES_PER_TURN: usize = 8;
+
+/// Accepts of one listener before sessions have their turn.
+pub(crate) const ACCEPTS_PER_TURN: usize = 16;
+
+/// Strangers at a data port that are closed before other sessions have their turn.
+pub(crate) const STRANGERS_PER_TURN: usize = 8;
+
+/// Directory entries of one call (and the rest of the last read): other sessions wait for it.
+pub(crate) const ENTRIES_PER_CALL: usize = 4096;
+
+/// Names put in order by one call, for the same reason.
+pub(crate) const SORTED_PER_CALL: usize = 4096;
+
+/// What a thread reads before others have their turn: some 50 ms of hashing.
+pub(crate) const SURVEY_BYTES_PER_STEP: u64 = 64 * 1024 * 1024;
+
+/// Wakes of a session without progress. A hand-shake that comes byte by byte wakes the session so often, and no sane peer does more: beyond that it is a fault
+/// of ours that would take the whole processor.
+pub(crate) const IDLE_WAKES_MAX: u32 = 100_000;
+
+const _: () = assert!(LISTED_BYTES_MAX + 257 < u32::MAX as usize, "a span counts in 32 bits");
