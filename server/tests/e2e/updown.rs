@@ -297,7 +297,7 @@ fn a_client_that_dies_in_the_middle_leaves_nothing_and_holds_up_nobody() {
 
 #[test]
 fn a_client_that_is_late_is_told_and_its_ready_belongs_to_nothing() {
-    let server = server_with(ONE_PORT, |config| config.timeouts.data_connect = Duration::from_millis(50));
+    let server = server_with(ONE_PORT, |config| config.timeouts.data_connect = Duration::from_millis(300));
     server.put_file("a", b"abc");
     let mut client = Client::connect(server.address);
     assert_eq!(client.ask("DOWNLOAD a"), "OK 3 5002");

@@ -41,7 +41,7 @@ fn a_stranger_at_the_data_port_is_shown_out_and_disturbs_nothing() {
 
 #[test]
 fn a_data_connection_that_cannot_be_had_is_told_with_425() {
-    let server = server_with(|config| config.timeouts.data_connect = Duration::from_millis(50));
+    let server = server_with(|config| config.timeouts.data_connect = Duration::from_millis(300));
     server.put_file("a", b"x");
     let mut ftp = Ftp::guest(server.address);
     let after_opening = |ftp: &mut Ftp, line: &str| match ftp.ask(line) {

@@ -208,13 +208,13 @@ fn what_is_said_in_the_clear_behind_auth_is_refused_or_no_tls() {
 #[test]
 fn silence_behind_auth_has_an_end() {
     let server = tls_server(TlsMode::Optional, SessionReuse::Log, |config| {
-        config.timeouts.login = Duration::from_millis(200);
+        config.timeouts.login = Duration::from_millis(500);
     });
     let mut silent = Ftp::connect(server.address);
     silent.expect("234 ", "AUTH TLS");
     assert_eq!(read_all(&mut silent.socket()), b"");
     let server = tls_server(TlsMode::Implicit, SessionReuse::Log, |config| {
-        config.timeouts.login = Duration::from_millis(200);
+        config.timeouts.login = Duration::from_millis(500);
     });
     let mut silent = TcpStream::connect(server.address).unwrap();
     assert_eq!(read_all(&mut silent), b"");
@@ -223,7 +223,7 @@ fn silence_behind_auth_has_an_end() {
 #[test]
 fn a_data_connection_without_its_hand_shake_is_given_up() {
     let server = tls_server(TlsMode::Required, SessionReuse::Log, |config| {
-        config.timeouts.stall = Duration::from_millis(200);
+        config.timeouts.stall = Duration::from_millis(500);
     });
     server.put_file("a", b"x");
     let tls = TlsClient::new(&TLS13);

@@ -258,7 +258,7 @@ fn each_wrong_password_is_answered_later_and_holds_up_nobody() {
 fn an_address_with_many_failures_is_locked_out_for_a_while() {
     let people = People::none();
     people.add("alice", &[]);
-    let lock = Duration::from_secs(1);
+    let lock = Duration::from_secs(2);
     let server = people.server(|config| {
         // So that the guest's failures count, which cost no time.
         config.guest.access = GuestAccess::Off;

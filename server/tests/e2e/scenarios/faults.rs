@@ -64,7 +64,7 @@ fn a_client_that_dies_in_the_middle_of_a_download_disturbs_nobody(speech: Speech
 }
 
 fn a_data_connection_that_never_comes_ends_the_wait(speech: Speech) {
-    let server = speech.server_with(|config| config.timeouts.data_connect = Duration::from_millis(100));
+    let server = speech.server_with(|config| config.timeouts.data_connect = Duration::from_millis(500));
     server.put_file("a", b"x");
     let mut client = speech.connect(server.address);
     assert_eq!(client.neglect("a"), "DataConnectionTimedOut");
@@ -73,7 +73,7 @@ fn a_data_connection_that_never_comes_ends_the_wait(speech: Speech) {
 }
 
 fn a_stalled_upload_is_given_up(speech: Speech) {
-    let server = speech.server_with(|config| config.timeouts.stall = Duration::from_millis(100));
+    let server = speech.server_with(|config| config.timeouts.stall = Duration::from_millis(500));
     let mut client = speech.connect(server.address);
     let mut data = client.begin_upload("slow", 1000).unwrap();
     data.write_all(b"a few").unwrap();
@@ -82,7 +82,7 @@ fn a_stalled_upload_is_given_up(speech: Speech) {
 }
 
 fn a_download_that_nobody_reads_is_given_up(speech: Speech) {
-    let server = speech.server_with(|config| config.timeouts.stall = Duration::from_millis(100));
+    let server = speech.server_with(|config| config.timeouts.stall = Duration::from_millis(500));
     server.put_file("big", &noise(5, 30_000_000));
     server.put_file("small", b"x");
     let mut client = speech.connect(server.address);
@@ -93,12 +93,12 @@ fn a_download_that_nobody_reads_is_given_up(speech: Speech) {
 }
 
 fn progress_however_slow_is_no_stall(speech: Speech) {
-    let server = speech.server_with(|config| config.timeouts.stall = Duration::from_millis(400));
+    let server = speech.server_with(|config| config.timeouts.stall = Duration::from_secs(1));
     let mut client = speech.connect(server.address);
     let mut data = client.begin_upload("slow", 8).unwrap();
     for byte in b"12345678" {
         data.write_all(&[*byte]).unwrap();
-        std::thread::sleep(Duration::from_millis(100));
+        std::thread::sleep(Duration::from_millis(150));
     }
     data.finish();
     client.end().unwrap();

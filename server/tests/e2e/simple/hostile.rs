@@ -39,7 +39,7 @@ fn a_data_connection_that_is_reset_leaves_the_old_file() {
 
 #[test]
 fn a_data_connection_that_never_comes_ends_the_wait() {
-    let server = TestServer::with(|config| config.timeouts.data_connect = Duration::from_millis(100));
+    let server = TestServer::with(|config| config.timeouts.data_connect = Duration::from_millis(500));
     server.put_file("a", b"x");
     let mut client = Client::connect(server.address);
     assert!(port(&client.ask("GET a")).is_some());
