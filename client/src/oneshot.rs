@@ -18,7 +18,7 @@ use crate::progress::{Progress, result_line};
 use crate::report;
 use crate::resume;
 use crate::target::{self, EXAMPLE, ServerName, Target};
-use crate::trouble::Trouble;
+use crate::trouble::{Trouble, report_rest_left};
 
 /// `muxftp ls`.
 pub(crate) fn ls(args: &Ls, connection: &Connection) -> Result<(), Trouble> {
@@ -306,10 +306,10 @@ fn plan_uploads(files: &[OsString], target: &Target) -> Result<Vec<PlannedUpload
 }
 
 /// Does all, reporting each failure when it comes; one alone is left to the caller to report.
-pub(crate) fn run_all(results: impl ExactSizeIterator<Item = Result<(), Trouble>>) -> Result<(), Trouble> {
+pub(crate) fn run_all(mut results: impl ExactSizeIterator<Item = Result<(), Trouble>>) -> Result<(), Trouble> {
     let alone = results.len() == 1;
     let mut code = None;
-    for result in results {
+    while let Some(result) = results.next() {
         match result {
             Ok(()) => {}
             Err(trouble) if alone || trouble.is_interruption() => return Err(trouble),
@@ -317,6 +317,9 @@ pub(crate) fn run_all(results: impl ExactSizeIterator<Item = Result<(), Trouble>
                 report(&trouble);
                 code.get_or_insert(trouble.exit_code());
                 if !trouble.spares_the_rest() {
+                    if results.len() > 0 {
+                        report_rest_left();
+                    }
                     break;
                 }
             }

@@ -62,10 +62,14 @@ impl Trouble {
         matches!(self, Trouble::Interrupted(_))
     }
 
-    /// Whether the next command of a list still makes sense.
+    /// Whether the next command of a list still makes sense: not without a server, and not with a full disk.
     pub(crate) fn spares_the_rest(&self) -> bool {
         match self {
-            Trouble::Refused { .. } | Trouble::Broken { .. } | Trouble::Local { .. } | Trouble::Usage(_) => true,
+            Trouble::Local { error, .. } => !matches!(
+                error.kind(),
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::ReadOnlyFilesystem
+            ),
+            Trouble::Refused { .. } | Trouble::Broken { .. } | Trouble::Usage(_) => true,
             Trouble::CannotConnect { .. } | Trouble::OutputClosed | Trouble::Interrupted(_) | Trouble::Reported(_) => {
                 false
             }
@@ -90,6 +94,11 @@ impl fmt::Display for Trouble {
             Trouble::OutputClosed | Trouble::Reported(_) => Ok(()),
         }
     }
+}
+
+/// Said behind a trouble that does not [spare the rest](Trouble::spares_the_rest), when there is one.
+pub(crate) fn report_rest_left() {
+    eprintln!("muxftp: note: the rest is not tried, since it would fail the same way");
 }
 
 /// The system's words for an error, without its number.

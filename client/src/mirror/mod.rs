@@ -29,7 +29,7 @@ use muxftp_proto::{Dialect, Escaped};
 use crate::args;
 use crate::engine::Engine;
 use crate::report;
-use crate::trouble::Trouble;
+use crate::trouble::{Trouble, report_rest_left};
 use exclude::Exclude;
 use job::Job;
 use tree::Tree;
@@ -247,12 +247,11 @@ impl Shared {
             self.stop.store(true, Ordering::SeqCst);
             return;
         }
-        // Without a server, file after file would fail for the same reason.
-        if !trouble.spares_the_rest() {
-            self.stop.store(true, Ordering::SeqCst);
-        }
         self.failed.fetch_add(1, Ordering::SeqCst);
         report(trouble);
+        if !trouble.spares_the_rest() && !self.stop.swap(true, Ordering::SeqCst) {
+            report_rest_left();
+        }
     }
 
     fn is_stopped(&self) -> bool {

@@ -4,6 +4,7 @@
 mod commands;
 mod cut;
 mod ftp;
+mod full_disk;
 mod hostile;
 mod interrupt;
 mod ipv6;
