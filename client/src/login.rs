@@ -21,6 +21,18 @@ pub(crate) struct LogIn {
     pub(crate) speech: Speech,
     /// Without TLS the password of a user goes in the clear, and nobody has said that it may.
     pub(crate) has_secret: bool,
+    /// The server does not speak TLS 1.2.
+    pub(crate) is_tls12_refused: bool,
+}
+
+impl LogIn {
+    /// The same by TLS 1.2; `None`: there is no TLS, or the server has refused that one.
+    pub(crate) fn by_tls12(&self) -> Option<LogIn> {
+        let Speech::Ftp { settings, tls: Some(trust) } = &self.speech else { return None };
+        let speech =
+            Speech::Ftp { settings: settings.clone(), tls: Some(Arc::new(trust.as_ref().clone().only_tls12())) };
+        (!self.is_tls12_refused).then(|| LogIn { speech, ..*self })
+    }
 }
 
 /// Puts it together; may ask for a password.
@@ -31,7 +43,7 @@ pub(crate) fn prepare(server: &ServerName, connection: &Connection) -> Result<Lo
     if server.dialect != Dialect::Ftp {
         return match connection {
             Connection { user: None, tls: None, ca: None, insecure: false, active: false, .. } => {
-                Ok(LogIn { speech: Speech::Line(server.dialect), has_secret: false })
+                Ok(LogIn { speech: Speech::Line(server.dialect), has_secret: false, is_tls12_refused: false })
             }
             _ => Err(Trouble::Usage(format!(
                 "{server}: --user, --tls, --ca, --insecure and --active are for ftp:// and ftps://"
@@ -48,7 +60,8 @@ pub(crate) fn prepare(server: &ServerName, connection: &Connection) -> Result<Lo
         data: if connection.active { DataMode::Active } else { DataMode::Passive },
         ..FtpSettings::of_user(&user, b"")
     };
-    Ok(LogIn { speech: Speech::Ftp { settings: Arc::new(settings), tls }, has_secret })
+    let speech = Speech::Ftp { settings: Arc::new(settings), tls };
+    Ok(LogIn { speech, has_secret, is_tls12_refused: false })
 }
 
 fn security(server: &ServerName, choice: Option<TlsChoice>) -> Result<Security, Trouble> {
@@ -76,9 +89,9 @@ fn trust(server: &ServerName, connection: &Connection) -> Result<Arc<TlsTrust>, 
         (false, Some(file)) => Authorities::File(file),
         (false, None) => Authorities::System,
     };
-    let config = tls::config(authorities).map_err(|error| match error {
+    let configs = tls::configs(authorities).map_err(|error| match error {
         ConfigError::Read(file, error) => Trouble::local("read", file.display(), error),
         other => Trouble::Usage(other.to_string()),
     })?;
-    Ok(Arc::new(TlsTrust::new(config, name)))
+    Ok(Arc::new(TlsTrust::new(configs, name)))
 }

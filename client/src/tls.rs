@@ -13,7 +13,9 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::version::{TLS12, TLS13};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme, SupportedProtocolVersion,
+};
 
 /// Whose word a server's certificate needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,19 +39,40 @@ pub enum ConfigError {
     Tls(rustls::Error),
 }
 
-/// A configuration for TLS 1.2 and 1.3.
+/// How a client speaks TLS.
+#[derive(Debug, Clone)]
+pub struct Configs {
+    /// TLS 1.3, or 1.2.
+    pub(crate) usual: ClientConfig,
+    /// A session of TLS 1.2 can be resumed any number of times; of TLS 1.3, as often as the server has given tickets.
+    pub(crate) only_tls12: ClientConfig,
+}
+
+/// The configurations for those who trust these authorities.
 ///
 /// # Errors
 /// The file of authorities is of no use.
-pub fn config(authorities: Authorities<'_>) -> Result<ClientConfig, ConfigError> {
+pub fn configs(authorities: Authorities<'_>) -> Result<Configs, ConfigError> {
+    let roots = match authorities {
+        Authorities::System => Some(Arc::new(of_system())),
+        Authorities::File(file) => Some(Arc::new(of_file(file)?)),
+        Authorities::Anybody => None,
+    };
+    Ok(Configs { usual: config(roots.clone(), &[&TLS13, &TLS12])?, only_tls12: config(roots, &[&TLS12])? })
+}
+
+/// Without roots, whoever is on the way can be the server.
+fn config(
+    roots: Option<Arc<RootCertStore>>,
+    versions: &[&'static SupportedProtocolVersion],
+) -> Result<ClientConfig, ConfigError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider.clone())
-        .with_protocol_versions(&[&TLS13, &TLS12])
+        .with_protocol_versions(versions)
         .map_err(ConfigError::Tls)?;
-    let builder = match authorities {
-        Authorities::System => builder.with_root_certificates(of_system()),
-        Authorities::File(file) => builder.with_root_certificates(of_file(file)?),
-        Authorities::Anybody => builder.dangerous().with_custom_certificate_verifier(Arc::new(NoVerifier(provider))),
+    let builder = match roots {
+        Some(roots) => builder.with_root_certificates(roots),
+        None => builder.dangerous().with_custom_certificate_verifier(Arc::new(NoVerifier(provider))),
     };
     Ok(builder.with_no_client_auth())
 }

@@ -168,6 +168,7 @@ impl Ground {
                 stall: clients.stall_timeout,
             },
             bandwidth: clients.bandwidth,
+            acknowledges_at_once: false,
         };
         if self.sources.is_empty() {
             vec![endpoint(None)]

@@ -49,6 +49,6 @@ fn trust(access: &Access, host: &str, ca: Option<&Path>) -> Result<Arc<TlsTrust>
         (false, Some(file)) => Authorities::File(file),
         (false, None) => Authorities::System,
     };
-    let config = tls::config(authorities).map_err(|error| error.to_string())?;
-    Ok(Arc::new(TlsTrust::new(config, name)))
+    let configs = tls::configs(authorities).map_err(|error| error.to_string())?;
+    Ok(Arc::new(TlsTrust::new(configs, name)))
 }

@@ -8,7 +8,6 @@
 //! - TLS begins when the bytes may move, that is, when the server has answered the command: there are servers that cannot
 //!   take it before (pyftpdlib up to 1.5 resets the connection).
 
-use crate::limits;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -22,6 +21,7 @@ use socket2::SockRef;
 use super::body::Body;
 use super::pace::Pace;
 use super::readiness::clear;
+use crate::limits;
 
 /// Which way the bytes go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

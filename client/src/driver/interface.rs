@@ -22,6 +22,9 @@ pub struct Endpoint {
     pub timeouts: ClientTimeouts,
     /// Bytes per second of each transfer at most; `None`: no limit.
     pub bandwidth: Option<u64>,
+    /// Do not let the system wait with its acknowledgement of replies behind which more is to come. Who measures what users
+    /// of common clients see does not set it.
+    pub acknowledges_at_once: bool,
 }
 
 /// What is said, and as whom.

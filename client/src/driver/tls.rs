@@ -8,7 +8,6 @@
 //!   demands resumption takes no other's.
 //! - A ticket of TLS 1.3 is used once. rustls lets it be no other way, and so nobody can link two connections by it.
 
-use crate::limits;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -17,11 +16,15 @@ use rustls::client::{ClientSessionStore, Resumption, Tls12ClientSessionValue, Tl
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, NamedGroup};
 
+use crate::limits;
+use crate::tls::Configs;
+
 /// What a server has to prove to be, and to whom its proof must be good.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct TlsTrust {
-    config: ClientConfig,
+    configs: Configs,
     server: ServerName<'static>,
+    is_only_tls12: bool,
 }
 
 /// TLS of one control connection and its data connections.
@@ -46,14 +49,20 @@ struct Kept {
 }
 
 impl TlsTrust {
-    /// `config` says whom to trust, see [`crate::tls`]; its store of sessions is not used.
-    pub fn new(config: ClientConfig, server: ServerName<'static>) -> TlsTrust {
-        TlsTrust { config, server }
+    /// `configs` say whom to trust, see [`crate::tls`]; their stores of sessions are not used.
+    pub fn new(configs: Configs, server: ServerName<'static>) -> TlsTrust {
+        TlsTrust { configs, server, is_only_tls12: false }
+    }
+
+    /// The same, by TLS 1.2 and no later one: there, no tickets run out.
+    pub fn only_tls12(self) -> TlsTrust {
+        TlsTrust { is_only_tls12: true, ..self }
     }
 
     pub(super) fn session(&self) -> SessionTls {
         let tickets = Arc::new(Tickets::default());
-        let mut config = self.config.clone();
+        let config = if self.is_only_tls12 { &self.configs.only_tls12 } else { &self.configs.usual };
+        let mut config = config.clone();
         config.resumption = Resumption::store(tickets.clone());
         SessionTls { config: Arc::new(config), server: self.server.clone(), tickets }
     }

@@ -10,6 +10,7 @@ use muxftp_proto::client::io::{Failure, Operation, Outcome};
 
 use super::{CLOSED, Engine, Source, Watch};
 use crate::content::Content;
+use crate::login::LogIn;
 use crate::trouble::{Trouble, words};
 
 impl Engine {
@@ -52,6 +53,7 @@ impl Engine {
             speech: self.log_in.speech.clone(),
             timeouts: self.timeouts,
             bandwidth: None,
+            acknowledges_at_once: true,
         };
         let owners = Owners { control: Source::Control, data: Source::Data };
         let mut connection = Connection::open(&mut self.reactor, endpoint, owners).map_err(|error| cannot(&error))?;
@@ -123,13 +125,21 @@ impl Engine {
         }
     }
 
-    /// A server that demands resumption takes no data connection without a ticket, and some give none with uploads: a new
-    /// log-in gets new ones.
+    /// A server that demands resumption takes no data connection without a ticket, and some give few, and none with uploads
+    /// (proftpd: two): a new log-in gets new ones. By TLS 1.2, if the server speaks that, it is the last.
     pub(super) fn renew_tickets(&mut self) -> Result<(), Trouble> {
         if !self.peer.connection.as_ref().is_some_and(Connection::is_out_of_tickets) {
             return Ok(());
         }
         self.quit();
-        self.connect()
+        let Some(by_tls12) = self.log_in.by_tls12() else { return self.connect() };
+        let usual = std::mem::replace(&mut self.log_in, by_tls12);
+        match self.connect() {
+            Err(Trouble::CannotConnect { .. }) => {
+                self.log_in = LogIn { is_tls12_refused: true, ..usual };
+                self.connect()
+            }
+            result => result,
+        }
     }
 }

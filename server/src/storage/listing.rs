@@ -16,7 +16,6 @@
 //! - a name that is there during the whole listing comes exactly once;
 //! - one call reads a bounded number of entries and sorts a bounded number of names.
 
-use crate::limits;
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -30,6 +29,7 @@ use rustix::io::Errno;
 use super::cause::cause;
 use super::tree::entry_of;
 use super::{beneath, names};
+use crate::limits;
 
 /// A directory on its way to a client.
 #[derive(Debug)]

@@ -3,7 +3,6 @@
 //! A survey goes in steps of bounded length, since the thread that makes them serves others too. It must not know who wants
 //! it; nobody has to end it: one that is not continued is gone.
 
-use crate::limits;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -11,6 +10,8 @@ use std::os::unix::fs::FileExt;
 use muxftp_proto::representation::ascii::ToWire;
 use muxftp_proto::server::io::HashAlgorithm;
 use sha2::Digest;
+
+use crate::limits;
 
 /// A survey that is under way.
 #[derive(Debug)]

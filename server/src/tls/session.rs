@@ -3,13 +3,13 @@
 //! A hand-shake costs two orders of magnitude more than this does: a session about 3 us and 1,060 bytes, and each data
 //! connection 2 us and 940 bytes while it lasts. The example `tls_session_cost` measures it.
 
-use crate::limits;
 use std::sync::Arc;
 
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{Error, ServerConfig};
 
 use super::tickets::{ControlId, DataId, DataTickets, SessionTickets, Witness};
+use crate::limits;
 
 /// For one control connection and its data connections.
 #[derive(Debug, Clone)]
