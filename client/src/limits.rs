@@ -12,7 +12,7 @@ pub const LISTED_LINE_BYTES_MAX: usize = 64 * 1024;
 /// Bytes that a message shows of a reply that makes no sense: a line of a terminal and a half.
 pub const SHOWN_BYTES: usize = 120;
 
-/// Sessions of TLS that are kept to be resumed. muxftpd gives 32 at log-in, and two with each download.
+/// Sessions of TLS that are kept to be resumed. muxftpd gives 12 at log-in, and two with each download.
 pub const TICKETS_MAX: usize = 64;
 
 /// Files that the walker of a mirror is ahead of the workers: none of them waits, and a tree without end is not kept.

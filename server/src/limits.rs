@@ -37,9 +37,10 @@ pub(crate) const WORKERS_QUEUE: usize = 1024;
 /// Addresses whose failed log-ins are counted. Whoever has more is not stopped by counting them; the memory is a few hundred KiB.
 pub(crate) const FAILING_ADDRESSES_MAX: usize = 4096;
 
-/// Tickets of TLS at log-in. For clients that use each once: so many uploads before the first download or listing, which gives others. Most
-/// clients keep one and use it again.
-pub(crate) const CONTROL_TICKETS: usize = 32;
+/// Tickets of TLS 1.3 at log-in. For clients that use each once: so many uploads before the first download or listing, which
+/// gives others. Most clients keep one and use it again. Programs written in Go (rclone) give up a server that sends more than
+/// 16 in a row.
+pub(crate) const CONTROL_TICKETS: usize = 12;
 
 /// Tickets with a data connection: one for the one that was used, and one for an upload.
 pub(crate) const DATA_TICKETS: usize = 2;
@@ -90,3 +91,4 @@ pub(crate) const SURVEY_BYTES_PER_STEP: u64 = 64 * 1024 * 1024;
 pub(crate) const IDLE_WAKES_MAX: u32 = 100_000;
 
 const _: () = assert!(LISTED_BYTES_MAX + 257 < u32::MAX as usize, "a span counts in 32 bits");
+const _: () = assert!(CONTROL_TICKETS <= 16, "Go's TLS bears so many records without data in a row");

@@ -18,7 +18,7 @@ use mio::net::TcpStream;
 use muxftp_proto::{Cause, Dialect, Escaped, VPath};
 use muxftp_reactor::TurnStats;
 use muxftp_reactor::tls::TlsLayer;
-use tracing::{Level, Metadata, Subscriber, info, warn};
+use tracing::{Level, Metadata, Subscriber, field, info, warn};
 use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
 use tracing_subscriber::fmt::{MakeWriter, SubscriberBuilder};
@@ -161,8 +161,8 @@ pub fn secured(session: &Session, layer: &TlsLayer) {
     info!(
         session = session.number,
         peer = %session.peer,
-        version = ?layer.protocol_version(),
-        cipher = ?layer.cipher_suite(),
+        version = layer.protocol_version().map(field::debug),
+        cipher = layer.cipher_suite().map(field::debug),
         "encrypted"
     );
 }

@@ -30,6 +30,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
 
+use muxftp_proto::limits::NAME_BYTES_MAX;
 use muxftp_proto::{Cause, VPath};
 use rustix::fs::{FileType, FlockOperation, Mode, OFlags, flock, fstat, fstatfs, openat};
 use rustix::io::Errno;
@@ -161,19 +162,27 @@ impl Root {
         Upload::begin(self, dir, name, Commit::Replace, declared)
     }
 
-    /// Begins an upload under a name that is not there, in the directory `path`.
+    /// Begins an upload under a name that is not there: in the directory `path`, or where there is none, one that begins
+    /// with the name `path`.
     ///
     /// # Errors
     /// As [`Root::open_write`].
     pub fn open_new(&self, path: &VPath) -> Result<Upload, Cause> {
         names::refuse_hidden(path)?;
-        let dir = beneath::open(&self.dir, path.as_bytes(), self.parent_flags()).map_err(cause)?;
+        let (dir, wish) = match beneath::open(&self.dir, path.as_bytes(), self.parent_flags()) {
+            Ok(dir) => (Arc::new(dir), &b"stou"[..]),
+            Err(Errno::NOENT | Errno::NOTDIR) => self.parent_of(path)?,
+            Err(errno) => return Err(cause(errno)),
+        };
         if self.quota.as_ref().is_some_and(|quota| !quota.has_room_for_file()) {
             return Err(Cause::QuotaExceeded);
         }
         // 64 random bits: that two meet is refused at the commit, and will not be seen.
-        let name = format!("stou-{:016x}", rand::random::<u64>());
-        Upload::begin(self, Arc::new(dir), name.as_bytes(), Commit::New, None)
+        let name = [wish, format!("-{:016x}", rand::random::<u64>()).as_bytes()].concat();
+        if name.len() > NAME_BYTES_MAX {
+            return Err(Cause::NameTooLong);
+        }
+        Upload::begin(self, dir, &name, Commit::New, None)
     }
 
     /// Goes on with a visible file: behind its end (`None`; it is made if it is missing), or at a byte of it, where it is

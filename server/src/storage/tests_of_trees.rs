@@ -91,12 +91,29 @@ fn uploads_in_place_keep_what_came_and_have_one_writer() {
     assert_eq!(root.open_in_place(&path("f"), Some(5)).unwrap_err(), Cause::BadRestart);
     assert_eq!(root.open_in_place(&path("no"), Some(5)).unwrap_err(), Cause::BadRestart);
     assert_eq!(read(), b"12xy");
-    let mut upload = root.open_new(&VPath::root()).unwrap();
-    upload.write(b"new").unwrap();
-    let name = String::from_utf8(upload.name().to_vec()).unwrap();
-    assert!(!dir.path().join("root").join(&name).exists(), "not before it is whole");
-    upload.commit().unwrap();
-    assert_eq!(fs::read(dir.path().join("root").join(&name)).unwrap(), b"new");
+}
+
+#[test]
+fn a_new_name_is_in_a_directory_or_begins_with_the_one_that_was_wished() {
+    let (dir, root) = root(None);
+    put(&root, "f", 1).unwrap();
+    fs::create_dir(dir.path().join("root/d")).unwrap();
+    for (asked, directory, begin) in [("", "", "stou-"), ("d", "d", "stou-"), ("f", "", "f-"), ("d/no", "d", "no-")] {
+        let mut upload = root.open_new(&VPath::parse(asked.as_bytes()).unwrap_or_else(|_| VPath::root())).unwrap();
+        upload.write(b"new").unwrap();
+        let name = String::from_utf8(upload.name().to_vec()).unwrap();
+        assert!(name.starts_with(begin) && name.len() == begin.len() + 16, "{asked}: {name}");
+        let file = dir.path().join("root").join(directory).join(&name);
+        assert!(!file.exists(), "not before it is whole");
+        upload.commit().unwrap();
+        assert_eq!(fs::read(file).unwrap(), b"new");
+    }
+    for (asked, wrong) in
+        [("no/f", Cause::NotFound), ("f/x", Cause::NotDirectory), (".muxftp-0000000000000000-0.part", Cause::BadName)]
+    {
+        assert_eq!(root.open_new(&path(asked)).unwrap_err(), wrong, "{asked}");
+    }
+    assert_eq!(root.open_new(&path(&"x".repeat(250))).unwrap_err(), Cause::NameTooLong);
 }
 
 #[test]

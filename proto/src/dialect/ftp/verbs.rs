@@ -125,7 +125,7 @@ pub const VERBS: &[VerbRow] = &[
     row(Verb::Mode, "MODE", Argument::Required, LOGIN, WAITS, None, "959 4.1.2", "S", "Sets the transfer mode"),
     row(Verb::Retr, "RETR", Argument::Required, LOGIN, WAITS, Some(Permission::Read), "959 4.1.3", "file", "Sends a file"),
     row(Verb::Stor, "STOR", Argument::Required, LOGIN, WAITS, Some(Permission::Write), "959 4.1.3", "file", "Takes a file"),
-    row(Verb::Stou, "STOU", Argument::Optional, LOGIN, WAITS, Some(Permission::Write), "959 4.1.3, 1123 4.1.2.9", "[directory]", "Takes a file under a new name"),
+    row(Verb::Stou, "STOU", Argument::Optional, LOGIN, WAITS, Some(Permission::Write), "959 4.1.3, 1123 4.1.2.9", "[name]", "Takes a file under a new name"),
     row(Verb::Appe, "APPE", Argument::Required, LOGIN, WAITS, Some(Permission::Append), "959 4.1.3", "file", "Adds to the end of a file"),
     row(Verb::Allo, "ALLO", Argument::Required, LOGIN, WAITS, None, "959 4.1.3", "bytes", "Asks whether there is room"),
     row(Verb::Rest, "REST", Argument::Required, LOGIN, WAITS, None, "959 4.1.3, 3659 5", "position", "Where the next transfer begins"),

@@ -1,4 +1,5 @@
-//! The clients that people have, against a server of `ftp`: curl, lftp, Python's ftplib, tnftp, inetutils' ftp, wget, ncftp.
+//! The clients that people have, against a server of `ftp`: curl, lftp, Python's ftplib, tnftp, inetutils' ftp, wget,
+//! ncftp, rclone.
 //!
 //! Each moves the same things: names with blanks and in UTF-8, an empty file, a large directory, a file beyond 4 GiB. A
 //! program that is not here is left out with a word; with `CI` set that is a failure.
@@ -76,6 +77,13 @@ fn run(command: &mut Command) -> String {
 
 fn told(output: &Output) -> String {
     format!("{}\n{}{}", output.status, String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// A server as rclone names it, without the colon that ends the name; `None`: rclone is not here.
+fn rclone_remote(server: &TestServer, directory: &Path) -> Option<String> {
+    let password = run(program("rclone", directory)?.args(["obscure", "x"]));
+    let (host, port) = (server.address.ip(), server.address.port());
+    Some(format!(":ftp,host={host},port={port},user=anonymous,pass={}", password.trim()))
 }
 
 /// All files below a directory with their contents, and all directories, by name.

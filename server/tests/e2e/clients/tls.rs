@@ -1,4 +1,4 @@
-//! curl, lftp, wget and Python's ftplib over TLS 1.2 and 1.3, with AUTH and without, where sessions have to be resumed and where
+//! curl, lftp, wget, rclone and Python's ftplib over TLS 1.2 and 1.3, with AUTH and without, where sessions have to be resumed and where
 //! not.
 
 use std::path::Path;
@@ -131,6 +131,31 @@ fn wget_fetches_a_tree() {
         }
         run(wget.arg(format!("ftps://{}/tree/", server.address)));
         assert!(tree(&here.path().join("tree")) == tree(&server.path().join("tree")), "{way:?}");
+    }
+}
+
+/// It is written in Go, whose TLS gives up a server that sends more than 16 tickets in a row.
+#[test]
+fn rclone_copies_both_ways() {
+    for way in Way::all() {
+        let server = way.server();
+        put_tree(&server);
+        let here = tempfile::tempdir().unwrap();
+        let Some(there) = super::rclone_remote(&server, here.path()) else { return };
+        let begin = if way.mode == TlsMode::Implicit { "tls=true" } else { "explicit_tls=true" };
+        let there = format!("{there},{begin},disable_tls13={}:", !way.newest);
+        for (from, to) in [(format!("{there}tree"), "copy".to_owned()), ("copy".to_owned(), format!("{there}back"))] {
+            let mut rclone = program("rclone", here.path()).unwrap();
+            rclone.env("SSL_CERT_FILE", CERTIFICATE.path()).args(["copy", "--retries=1", "--create-empty-src-dirs"]);
+            if way.reuse == SessionReuse::Require {
+                // It takes the tickets of one of its connections for another.
+                rclone.arg("--ftp-concurrency=1");
+            }
+            run(rclone.args([from, to]));
+        }
+        let expected = tree(&server.path().join("tree"));
+        assert!(tree(&here.path().join("copy")) == expected, "{way:?}");
+        assert!(tree(&server.path().join("back")) == expected, "{way:?}");
     }
 }
 

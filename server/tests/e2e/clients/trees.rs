@@ -1,6 +1,6 @@
-//! Whole trees at once: wget and the tools of ncftp.
+//! Whole trees at once: wget, rclone and the tools of ncftp.
 
-use super::{program, run, server, tree};
+use super::{program, rclone_remote, run, server, tree};
 
 #[test]
 fn wget_fetches_a_tree() {
@@ -46,4 +46,22 @@ fn ncftp_brings_and_fetches_a_tree() {
     }
     let listed = run(program("ncftpls", here.path()).unwrap().args(["-1", &format!("ftp://{host}:{port}/tree/")]));
     assert_eq!(listed.lines().collect::<Vec<_>>(), ["a", "sub dir"]);
+}
+
+#[test]
+fn rclone_brings_and_fetches_a_tree() {
+    let server = server();
+    let here = tempfile::tempdir().unwrap();
+    let Some(there) = rclone_remote(&server, here.path()) else { return };
+    let do_it = |args: [&str; 3]| run(program("rclone", here.path()).unwrap().arg("--retries=1").args(args));
+    do_it(["copy", &format!("{there}:tree"), "copy"]);
+    let expected = tree(&server.path().join("tree"));
+    assert_eq!(tree(&here.path().join("copy")), expected);
+    do_it(["copy", "copy", &format!("{there}:up/once more")]);
+    assert_eq!(tree(&server.path().join("up/once more")), expected);
+    std::fs::write(here.path().join("copy/a"), b"changed").unwrap();
+    std::fs::remove_dir_all(here.path().join("copy/sub dir/deep")).unwrap();
+    do_it(["sync", "copy", &format!("{there}:up/once more")]);
+    assert_eq!(tree(&server.path().join("up/once more")), tree(&here.path().join("copy")));
+    do_it(["check", "copy", &format!("{there}:up/once more")]);
 }
