@@ -162,6 +162,11 @@ impl ServerSession {
         listens && !self.core.input_ended && self.input.waiting() < limits::INPUT_BYTES_MAX
     }
 
+    /// Whether data connections are to be encrypted, as far as was agreed on.
+    pub fn protects_data(&self) -> bool {
+        matches!(&self.mind, Mind::Ftp(ftp) if ftp.protects_data())
+    }
+
     /// Whether no transfer is running.
     pub fn is_idle(&self) -> bool {
         !matches!(self.core.phase, Phase::Transferring(_))

@@ -10,7 +10,7 @@ use muxftp_proto::Cause;
 use muxftp_proto::representation::ascii::FromWire;
 use muxftp_proto::server::io::{Event, OperationId};
 use muxftp_reactor::pump;
-use muxftp_reactor::tls::{Handshake, TlsLayer};
+use muxftp_reactor::tls::{Handshake, Stream, TlsLayer};
 use muxftp_reactor::{Job, Key, QueueFull, Reactor};
 use rustls::{HandshakeKind, ServerConfig};
 
@@ -36,7 +36,7 @@ pub(super) struct DataPlane {
 
 /// What the connection is for at present.
 enum Stage {
-    /// Nothing may move yet: whether it is to be encrypted is not known.
+    /// Nothing may move yet. Whether it is to be encrypted is not known, unless its peer has begun.
     Waiting,
     /// The hand-shake of TLS.
     Shaking(SessionReuse),
@@ -109,15 +109,15 @@ impl DataPlane {
         tls: Option<(Arc<ServerConfig>, SessionReuse)>,
     ) -> Result<(), Cause> {
         self.limit = limit;
-        if let (Some((tls, reuse)), Some(stream)) = (tls, self.link.stream()) {
-            // The last flight of the hand-shake, a short listing and the end are small, and none waits for an answer to the
-            // one before.
-            stream.socket().set_nodelay(true).map_err(|_| Cause::DataLost)?;
-            stream.secure(TlsLayer::server(tls).map_err(|_| Cause::TlsFailed)?);
-            self.stage = Stage::Shaking(reuse);
-        } else {
-            self.stage = Stage::Moving;
-        }
+        self.stage = match (tls, self.link.stream()) {
+            (Some((tls, reuse)), Some(stream)) => {
+                secure(stream, tls)?;
+                Stage::Shaking(reuse)
+            }
+            // It was agreed otherwise when its peer began.
+            (None, Some(stream)) if stream.tls().is_some() => return Err(Cause::TlsFailed),
+            _ => Stage::Moving,
+        };
         if ascii
             && matches!(self.content, Content::Upload(_))
             && let Content::Upload(upload) = std::mem::replace(&mut self.content, Content::None)
@@ -126,6 +126,19 @@ impl DataPlane {
         }
         // The peer of an upload needs a moment before its first byte is here; waiting for the event saves a read in vain.
         if self.sends() { Ok(()) } else { self.link.watch(rx, session) }
+    }
+
+    /// Goes on with a hand-shake that the peer makes before its command, once there are bytes of it.
+    pub(super) fn shake_early(&mut self, rx: &mut Reactor<Owner>, tls: impl FnOnce() -> Arc<ServerConfig>) {
+        let has_bytes = self.link.key().and_then(|key| rx.readiness(key)).is_some_and(|readiness| readiness.readable);
+        if has_bytes
+            && matches!(self.stage, Stage::Waiting)
+            && let Some(stream) = self.link.stream()
+            && secure(stream, tls()).is_ok()
+        {
+            // What breaks here is told when bytes are to move: it breaks again.
+            let _ = stream.handshake();
+        }
     }
 
     /// Moves bytes within the budget of one turn, and within the account's rate.
@@ -246,6 +259,18 @@ impl DataPlane {
     pub(super) fn release(&mut self) {
         self.content = Content::None;
     }
+}
+
+/// Begins TLS, if it has not begun.
+fn secure(stream: &mut Stream, tls: Arc<ServerConfig>) -> Result<(), Cause> {
+    if stream.tls().is_some() {
+        return Ok(());
+    }
+    // The last flight of the hand-shake, a short listing and the end are small, and none waits for an answer to the one
+    // before.
+    stream.socket().set_nodelay(true).map_err(|_| Cause::DataLost)?;
+    stream.secure(TlsLayer::server(tls).map_err(|_| Cause::TlsFailed)?);
+    Ok(())
 }
 
 fn commit(upload: Upload, op: OperationId) -> Event {

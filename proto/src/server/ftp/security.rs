@@ -101,6 +101,11 @@ impl Ftp {
         if is_required && !self.security.control { Err(Cause::TlsRequired) } else { Ok(()) }
     }
 
+    /// Whether data connections are to be encrypted.
+    pub(in crate::server) fn protects_data(&self) -> bool {
+        self.security.data
+    }
+
     /// Whether the next data connection is encrypted.
     ///
     /// # Errors

@@ -23,7 +23,13 @@ impl Session {
             let op = data.link.op;
             match data.link.accept(rx, self.line.peer) {
                 Ok(false) => {}
-                Ok(true) => self.proto.handle_event(Event::DataConnected { op }, rx.now()),
+                Ok(true) => {
+                    let event = match self.watch_for_tls(rx) {
+                        Ok(()) => Event::DataConnected { op },
+                        Err(cause) => Event::DataFailed { op, cause },
+                    };
+                    self.proto.handle_event(event, rx.now());
+                }
                 Err(cause) => self.proto.handle_event(Event::DataFailed { op, cause }, rx.now()),
             }
             self.settle(shared, rx);
@@ -72,9 +78,28 @@ impl Session {
             };
             self.proto.handle_event(event, rx.now());
         }
+        self.shake_early(rx);
         let again = self.run_data(shared, rx);
         self.settle(shared, rx);
         again
+    }
+
+    /// There are clients (those that stand on Python's asyncio) that begin TLS with the connection, and wait for its end before
+    /// they say their command.
+    fn watch_for_tls(&mut self, rx: &mut Reactor<Owner>) -> Result<(), Cause> {
+        match &mut self.data {
+            Some(data) if self.proto.protects_data() => data.link.watch(rx, self.key),
+            _ => Ok(()),
+        }
+    }
+
+    /// Without new tickets: it is not known yet whether their peer would read them.
+    fn shake_early(&mut self, rx: &mut Reactor<Owner>) {
+        if let (Some(data), Some(tls)) = (&mut self.data, &self.tls)
+            && self.proto.protects_data()
+        {
+            data.shake_early(rx, || tls.data(false));
+        }
     }
 
     /// What was asked for is open, or must be looked at first.

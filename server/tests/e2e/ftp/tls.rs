@@ -220,6 +220,55 @@ fn silence_behind_auth_has_an_end() {
     assert_eq!(read_all(&mut silent), b"");
 }
 
+/// As Python's asyncio does (aioftp): it connects and makes the hand-shake in one step, and then says its command.
+#[test]
+fn a_hand_shake_may_come_before_its_command() {
+    let server = server(TlsMode::Optional, SessionReuse::Require);
+    let content = noise(4, 300_000);
+    for version in VERSIONS {
+        let tls = TlsClient::new(version);
+        let mut ftp = guest(&server, &tls);
+        let early = |ftp: &mut Ftp| {
+            let data = ftp.data();
+            tls.connect(data).unwrap()
+        };
+        for _ in 0..3 {
+            let mut data = early(&mut ftp);
+            ftp.expect("150 ", "STOR a");
+            data.write_all(&content).unwrap();
+            data.finish();
+            ftp.end().unwrap();
+            let mut data = early(&mut ftp);
+            ftp.expect("150 ", "RETR a");
+            let mut bytes = Vec::new();
+            data.read_to_end(&mut bytes).unwrap();
+            ftp.end().unwrap();
+            assert!(bytes == content, "{version:?}");
+        }
+        // All of an upload is there before its command.
+        let mut data = early(&mut ftp);
+        data.write_all(b"ahead").unwrap();
+        ftp.say("STOR b");
+        data.finish();
+        ftp.expect_reply("150 ", "STOR");
+        ftp.end().unwrap();
+        assert_eq!(server.file("b").unwrap(), b"ahead");
+        // One that no transfer uses is in nobody's way.
+        drop(early(&mut ftp));
+        assert!(ftp.retr("a").unwrap() == content);
+        // What was begun encrypted does not go on in the clear.
+        let _data = early(&mut ftp);
+        ftp.expect("200 ", "PROT C");
+        ftp.expect("150 ", "RETR a");
+        assert_eq!(ftp.reply(), "522 TLS Failed On The Data Connection");
+    }
+    let mut forgetful = guest(&server, &TlsClient::forgetful(&TLS13));
+    let data = forgetful.data();
+    let _data = TlsClient::forgetful(&TLS13).connect(data).unwrap();
+    forgetful.expect("150 ", "RETR a");
+    forgetful.expect_reply("522 ", "RETR");
+}
+
 #[test]
 fn a_data_connection_without_its_hand_shake_is_given_up() {
     let server = tls_server(TlsMode::Required, SessionReuse::Log, |config| {
