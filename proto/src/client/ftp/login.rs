@@ -19,11 +19,11 @@ pub(super) enum Stage {
     Auth,
     /// The hand-shake.
     Tls,
-    Pbsz,
-    Prot,
     User,
     Pass,
     Acct,
+    Pbsz,
+    Prot,
     Features,
     Utf8,
 }
@@ -58,7 +58,7 @@ impl FtpClient {
             Stage::Greeting if granted && matches!(self.settings.security, Security::Explicit { .. }) => {
                 self.request(talk, request::AUTH_TLS, Stage::Auth, now);
             }
-            Stage::Greeting if granted => self.after_greeting(talk, now),
+            Stage::Greeting if granted => self.say_user(talk, now),
             Stage::Auth if granted => self.start_tls(talk, now),
             Stage::Auth if self.settings.security == (Security::Explicit { required: false }) => {
                 self.say_user(talk, now);
@@ -69,7 +69,7 @@ impl FtpClient {
             }
             Stage::Prot if granted || self.may_go_unprotected() => {
                 self.protects_data = granted && self.settings.protect_data;
-                self.say_user(talk, now);
+                self.ask_features(talk, now);
             }
             Stage::User | Stage::Pass | Stage::Acct if granted => self.logged_in(talk, now),
             Stage::User | Stage::Pass if answer.code == NEED_ACCOUNT => match &self.settings.account {
@@ -105,15 +105,9 @@ impl FtpClient {
     pub(super) fn secured(&mut self, talk: &mut Talk, now: Instant) {
         // Half a Telnet command may have come in clear.
         self.telnet = TelnetFilter::default();
+        self.is_secured = true;
         match self.settings.security {
             Security::Implicit => self.wait_for(Stage::Greeting, now),
-            Security::None | Security::Explicit { .. } => self.request(talk, request::PBSZ, Stage::Pbsz, now),
-        }
-    }
-
-    fn after_greeting(&mut self, talk: &mut Talk, now: Instant) {
-        match self.settings.security {
-            Security::Implicit => self.request(talk, request::PBSZ, Stage::Pbsz, now),
             Security::None | Security::Explicit { .. } => self.say_user(talk, now),
         }
     }
@@ -136,7 +130,15 @@ impl FtpClient {
         self.request(talk, &line, Stage::User, now);
     }
 
+    /// How data connections are protected is agreed on behind the log-in, where all servers take it; some refuse it before.
     fn logged_in(&mut self, talk: &mut Talk, now: Instant) {
+        match self.is_secured {
+            true => self.request(talk, request::PBSZ, Stage::Pbsz, now),
+            false => self.ask_features(talk, now),
+        }
+    }
+
+    fn ask_features(&mut self, talk: &mut Talk, now: Instant) {
         if self.settings.ask_features {
             self.request(talk, &request::line(Verb::Feat, b""), Stage::Features, now);
         } else {

@@ -49,6 +49,8 @@ pub(super) struct FtpClient {
     position_left: bool,
     /// The server has refused EPSV or EPRT, or nobody could reach what it told: PASV and PORT are said.
     extended_refused: bool,
+    /// The control connection has TLS.
+    is_secured: bool,
     /// Data connections are made with TLS.
     protects_data: bool,
 }
@@ -83,6 +85,7 @@ impl FtpClient {
             binary: false,
             position_left: false,
             extended_refused: false,
+            is_secured: false,
             protects_data: false,
         }
     }
