@@ -11,6 +11,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 rounds=${1:-3}
 source bench/work.sh
+source bench/peers.sh
 
 cargo build --release -q -p muxftp-server --bins
 muxftpd=$PWD/target/release/muxftpd
@@ -28,25 +29,12 @@ taskset -c 0 "$muxftpd" --listen ftp://127.0.0.1:2981 --root "$work/root" --tls 
   --tls-certificate "$work/cert.pem" --tls-key "$work/key.pem" &
 pids+=($!) pid[muxftpd]=$!
 
-if [ -n "${PEER_USER:-}" ] && [ "$EUID" -eq 0 ]; then
-  peer_home=$(getent passwd "${PEER_USER%%:*}" | cut -d: -f6)
-  if program=$(command -v "${VSFTPD:-vsftpd}"); then
-    mkdir -p /var/run/vsftpd/empty
-    printf '%s\n' max_clients=0 max_per_ip=0 listen=YES listen_address=127.0.0.1 listen_port=2982 background=NO \
-      anonymous_enable=NO local_enable=YES write_enable=YES chroot_local_user=YES allow_writeable_chroot=YES pasv_min_port=23100 \
-      pasv_max_port=23999 secure_chroot_dir=/var/run/vsftpd/empty pam_service_name=vsftpd xferlog_enable=NO \
-      seccomp_sandbox=NO ssl_enable=YES require_ssl_reuse=NO "rsa_cert_file=$work/both.pem" \
-      "rsa_private_key_file=$work/both.pem" >"$work/vsftpd.conf"
-    taskset -c 0 "$program" "$work/vsftpd.conf" &
-    pids+=($!) pid[vsftpd]=$! servers+=(vsftpd) account[vsftpd]=$PEER_USER home[vsftpd]=$peer_home
-  fi
-  if program=$(command -v "${PURE_FTPD:-pure-ftpd}"); then
-    taskset -c 0 "$program" -4 -S 127.0.0.1,2983 -Y 2 -2 "$work/both.pem" -p 24100:24900 -l unix -A -c 500 -C 500 >/dev/null 2>&1 &
-    pids+=($!) pid[pure-ftpd]=$! servers+=(pure-ftpd) account[pure-ftpd]=$PEER_USER home[pure-ftpd]=$peer_home
-  fi
-fi
+for peer in vsftpd pure_ftpd; do
+  if "${peer}_at" "${port[${peer/_/-}]}" "$work/both.pem"; then servers+=("${peer/_/-}") pid[${peer/_/-}]=${pids[-1]}; fi
+done
+for server in "${servers[@]:1}"; do account[$server]=$PEER_USER home[$server]=$peer_home; done
 for server in "${servers[@]}"; do
-  for _ in $(seq 100); do (exec 3<>"/dev/tcp/127.0.0.1/${port[$server]}") 2>/dev/null && break; sleep 0.05; done
+  await_port "${port[$server]}"
   cp "$work/big" "${home[$server]}/muxftp-bench.big"
   chmod 644 "${home[$server]}/muxftp-bench.big"
 done
@@ -79,9 +67,7 @@ for case in get put; do
     for server in "${servers[@]}"; do one "$server" "$case" >>"$work/$case.$server"; done
   done
   for server in "${servers[@]}"; do
-    median=$(sort -g "$work/$case.$server" | awk '{v[NR] = $1} END {print (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2}')
-    span=$(sort -g "$work/$case.$server" | sed -n '1p;$p' | paste -sd-)
-    printf '%-12s %-10s %32s\n' "TLS $case" "$server" "$median ($span)" >>"$report"
+    printf '%-12s %-10s %32s\n' "TLS $case" "$server" "$(median <"$work/$case.$server")" >>"$report"
   done
 done
 for server in "${servers[@]}"; do rm -f "${home[$server]}"/muxftp-bench.big; done

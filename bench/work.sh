@@ -7,3 +7,9 @@ finish() {
   rm -rf "$work"
 }
 trap finish EXIT
+
+await_port() { for _ in $(seq 100); do (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null && return; sleep 0.05; done; }
+
+median() { # of numbers, one a line: "median (least-most)"
+  sort -g | awk '{v[NR] = $1} END {printf "%g (%s-%s)\n", (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2, v[1], v[NR]}'
+}
