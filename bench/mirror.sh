@@ -61,7 +61,7 @@ one() { # client server off|required up|down: seconds, seconds of CPU
 }
 
 {
-  echo "muxftp $("$muxftp" --version | cut -d' ' -f2), commit $(git rev-parse --short HEAD 2>/dev/null || echo unknown), $(date -u +%Y-%m-%dT%H:%MZ); $(lftp --version | head -1 | cut -d'|' -f2 | xargs)"
+  echo "muxftp $("$muxftp" --version | cut -d' ' -f2), commit $(git rev-parse --short HEAD 2>/dev/null || echo unknown), $(date -u +%Y-%m-%dT%H:%MZ); $(lftp --version | sed -n '1s|.*Version \([0-9.]*\).*|lftp \1|p')"
   echo "$(uname -sr), $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(nproc) cores; $(rustc --version)"
   echo "2,000 files of 14 to 700 bytes, three sessions; medians of $rounds rounds in turn (least-most)"
   echo
