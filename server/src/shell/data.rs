@@ -134,7 +134,7 @@ impl DataPlane {
         if has_bytes
             && matches!(self.stage, Stage::Waiting)
             && let Some(stream) = self.link.stream()
-            && secure(stream, tls()).is_ok()
+            && (stream.tls().is_some() || secure(stream, tls()).is_ok())
         {
             // What breaks here is told when bytes are to move: it breaks again.
             let _ = stream.handshake();
