@@ -136,6 +136,7 @@ pub struct UserAdd {
 
 /// The settings that the command line can make; each wins over the file. `None` and empty mean "not given".
 #[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Settings of the server")]
 pub struct Flags {
     /// Read settings from this TOML file
     #[arg(long, value_name = "FILE", global = true)]
@@ -156,7 +157,8 @@ pub struct Flags {
           value_parser = str::parse::<ListenSpec>)]
     pub listen: Vec<ListenSpec>,
 
-    /// The directory to serve; nothing outside it can be reached [default: ./server_files]
+    /// The directory to serve, or with `user add` the one the user is confined to; nothing outside it can be reached
+    /// [default: ./server_files]
     #[arg(long, value_name = "DIR", global = true)]
     pub root: Option<PathBuf>,
 
