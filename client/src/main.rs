@@ -8,6 +8,7 @@ mod engine;
 mod login;
 mod many;
 mod mirror;
+mod names;
 mod netrc;
 mod oneshot;
 mod progress;

@@ -9,11 +9,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use muxftp_proto::Escaped;
-use muxftp_proto::client::io::{ListingForm, Operation};
 use muxftp_proto::representation::glob;
 
-use crate::content::{Content, Listing, Upload};
-use crate::engine::{Engine, Watch};
+use crate::content::{Listing, Upload};
+use crate::engine::Engine;
+use crate::names;
 use crate::oneshot::{self, run_all};
 use crate::target::last_component;
 use crate::trouble::Trouble;
@@ -62,10 +62,7 @@ pub(crate) fn remote(engine: &mut Engine, pattern: &[u8]) -> Result<Vec<Vec<u8>>
         b"/" => Some(b"/".to_vec()),
         other => Some(other[..other.len() - 1].to_vec()),
     };
-    let operation = Operation::List { path, form: ListingForm::Names };
-    let content = Content::Listing(Listing::collect());
-    let done = engine.run(&operation, content, &format!("mget {}", Escaped(directory)), Watch::default())?;
-    let Content::Listing(listing) = done.content else { return Ok(Vec::new()) };
+    let listing = names::list(engine, path, &format!("mget {}", Escaped(directory)), Listing::collect)?;
     let mut names: Vec<Vec<u8>> = listing
         .lines()
         // Some servers list names with their directory.

@@ -14,6 +14,7 @@ use crate::content::{Content, Download, Listing, Upload};
 use crate::engine::{Engine, Watch};
 use crate::many;
 use crate::mirror::{self, Plan};
+use crate::names;
 use crate::progress::{Progress, result_line};
 use crate::report;
 use crate::resume;
@@ -162,24 +163,19 @@ pub(crate) fn mirror(args: &Mirror, connection: &Connection) -> Result<(), Troub
 
 /// Prints the names in a directory of the server.
 pub(crate) fn list(engine: &mut Engine, path: &[u8], form: ListingForm) -> Result<(), Trouble> {
-    let operation = Operation::List { path: (!path.is_empty()).then(|| path.to_vec()), form };
     if form != ListingForm::Names && engine.server().dialect != Dialect::Ftp {
         let text = format!("ls -l: {} lists names only: leave out the -l", engine.server().dialect);
         return Err(Trouble::Usage(text));
     }
     let what = format!("ls {}", Escaped(if path.is_empty() { b"/" } else { path }));
-    let done = engine.run(
-        &operation,
-        Content::Listing(Listing::print(engine.server().dialect == Dialect::Ftp)),
-        &what,
-        Watch::default(),
-    )?;
-    match done.content {
-        Content::Listing(listing) => {
-            listing.finish().map_err(|error| Trouble::local("write to", "standard output", error))
-        }
-        _ => Ok(()),
-    }
+    let has_network_ends = engine.server().dialect == Dialect::Ftp;
+    let new = || Listing::print(has_network_ends);
+    let path = (!path.is_empty()).then(|| path.to_vec());
+    let listing = match form {
+        ListingForm::Names => names::list(engine, path, &what, new)?,
+        form => names::fetch(engine, path, form, &what, new())?,
+    };
+    listing.finish().map_err(|error| Trouble::local("write to", "standard output", error))
 }
 
 /// Downloads a file; gives the line that says so.

@@ -9,8 +9,9 @@ use muxftp_proto::client::io::{ListingForm, Operation, Told};
 use muxftp_proto::representation::listed::{Listed, ListedKind, parse_facts, parse_long};
 use muxftp_proto::{Escaped, Feature};
 
-use crate::content::{Content, Listing};
-use crate::engine::{Engine, Watch};
+use crate::content::Listing;
+use crate::engine::Engine;
+use crate::names;
 use crate::target::last_component;
 use crate::trouble::Trouble;
 
@@ -121,15 +122,12 @@ pub(super) fn identity(engine: &mut Engine, directory: &[u8]) -> Result<Option<V
 
 /// All lines of a listing.
 fn fetch(engine: &mut Engine, path: Option<Vec<u8>>, form: ListingForm, what: &str) -> Result<Listing, Trouble> {
-    let content = Content::Listing(Listing::collect());
-    let done = engine.run(&Operation::List { path, form }, content, what, Watch::default())?;
-    match done.content {
-        Content::Listing(listing) if !listing.is_cut() => Ok(listing),
-        _ => {
-            let reason = "more entries than a directory can have here".to_owned();
-            Err(Trouble::Broken { what: what.to_owned(), reason })
-        }
+    let listing = names::fetch(engine, path, form, what, Listing::collect())?;
+    if listing.is_cut() {
+        let reason = "more entries than a directory can have here".to_owned();
+        return Err(Trouble::Broken { what: what.to_owned(), reason });
     }
+    Ok(listing)
 }
 
 /// The directory that is listed, or the one above it.

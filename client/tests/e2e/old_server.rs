@@ -1,9 +1,10 @@
-//! `mirror` with a server that has LIST only, and no facts of files.
+//! A server that has LIST only: no names by themselves, and no facts of files.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::path::Path;
+use std::process::Output;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -13,7 +14,7 @@ use muxftp_server::config::TlsMode;
 
 use crate::support::{Fake, TestServer, names, run, text};
 
-/// What muxftpd is without MLST and MLSD, until a connection finds that it is `over`.
+/// What muxftpd is without MLST, MLSD and NLST, until a connection finds that it is `over`.
 fn without_facts(server: u16, over: &Arc<AtomicBool>) -> Fake {
     let over = Arc::clone(over);
     Fake::start(move |listener: &TcpListener| {
@@ -44,7 +45,7 @@ fn pass_replies(server: TcpStream, mut client: TcpStream) {
 fn pass_commands(client: TcpStream, mut server: TcpStream) {
     let mut replies = client.try_clone().unwrap();
     for line in BufReader::new(client).split(b'\n').map_while(Result::ok) {
-        let passed = match line.starts_with(b"MLS") {
+        let passed = match line.starts_with(b"MLS") || line.starts_with(b"NLST") {
             true => replies.write_all(b"500 What?\r\n"),
             false => server.write_all(&[&line, &b"\n"[..]].concat()),
         };
@@ -79,24 +80,49 @@ fn assert_planted(root: &Path) {
     }
 }
 
+/// Runs muxftp with such a server, which has the name `URL`.
+fn run_without_facts(server: &TestServer, here: &Path, args: &[&str]) -> Output {
+    let over = Arc::default();
+    let fake = without_facts(server.port(), &over);
+    let url = format!("ftp://127.0.0.1:{}/the%20tree", fake.port());
+    let args: Vec<_> = args.iter().map(|arg| arg.replace("URL", &url)).collect();
+    let output = run(here, &args);
+    over.store(true, Ordering::SeqCst);
+    drop(TcpStream::connect((Ipv4Addr::LOCALHOST, fake.port())).unwrap());
+    fake.join();
+    output
+}
+
+#[test]
+fn names_come_out_of_list() {
+    let server = TestServer::of_ftp(TlsMode::Off, |_| {});
+    let here = tempfile::tempdir().unwrap();
+    plant(&server.root().join("the tree"));
+    let output = run_without_facts(&server, here.path(), &["ls", "--tls=off", "URL"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let mut shown: Vec<_> = text(&output.stdout).lines().collect();
+    shown.sort_unstable();
+    assert_eq!(shown, [" lead", "12 Jan 2020 x", "a dir", "plain", "trail ", "with blanks in it"]);
+    let output = run_without_facts(&server, here.path(), &["mget", "--tls=off", "URL/*ai*"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(names(here.path()), ["plain", "trail "]);
+    let output = run_without_facts(&server, here.path(), &["ls", "--tls=off", "URL/nope"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("550 File Not Found"), "{}", text(&output.stderr));
+}
+
 #[test]
 fn a_tree_goes_both_ways_through_list() {
     let server = TestServer::of_ftp(TlsMode::Off, |_| {});
     let here = tempfile::tempdir().unwrap();
     plant(&here.path().join("up"));
     let mirror = |args: &[&str], result: &str| {
-        let over = Arc::default();
-        let fake = without_facts(server.port(), &over);
-        let url = format!("ftp://127.0.0.1:{}/the%20tree", fake.port());
-        let args: Vec<_> = args.iter().map(|&arg| if arg == "URL" { url.as_str() } else { arg }).collect();
-        let output = run(here.path(), &[&["mirror", "-v", "--tls", "off", "--parallel", "2"], &args[..]].concat());
+        let command = ["mirror", "-v", "--tls", "off", "--parallel", "2"];
+        let output = run_without_facts(&server, here.path(), &[&command, args].concat());
         let told = text(&output.stderr);
         assert!(output.status.success(), "{told}");
         assert!(text(&output.stdout).starts_with(result), "{}", text(&output.stdout));
         assert!(told.contains("C: LIST\n") && !told.contains("C: MLS"), "{told}");
-        over.store(true, Ordering::SeqCst);
-        drop(TcpStream::connect((Ipv4Addr::LOCALHOST, fake.port())).unwrap());
-        fake.join();
     };
     let all = FILES.len() * 3;
     for result in [format!("{all} files copied"), format!("0 files copied (0 bytes), {all} were the same")] {
