@@ -3,7 +3,8 @@
 //!
 //! Bounds of the replies stand in [`muxftp_proto::limits`].
 
-/// A listing that is kept whole, to complete a name or to match a pattern. More names nobody completes; a server without end cannot fill the memory.
+/// A listing that is kept whole, to complete a name, to match a pattern, or to compare a directory. A server without end
+/// cannot fill the memory.
 pub const COLLECTED_BYTES_MAX: usize = 8 << 20;
 
 /// A line of a listing: longer than a path can be.

@@ -56,13 +56,14 @@ pub(crate) fn remote(engine: &mut Engine, pattern: &[u8]) -> Result<Vec<Vec<u8>>
     if !glob::has_wildcards(pattern) {
         return Ok(vec![pattern.to_vec()]);
     }
+    let what = format!("mget {}", Escaped(pattern));
     let (directory, pattern) = split(pattern)?;
     let path = match directory {
         b"" => None,
         b"/" => Some(b"/".to_vec()),
         other => Some(other[..other.len() - 1].to_vec()),
     };
-    let listing = names::list(engine, path, &format!("mget {}", Escaped(directory)), Listing::collect)?;
+    let listing = names::list(engine, path, &what, Listing::collect)?;
     let mut names: Vec<Vec<u8>> = listing
         .lines()
         // Some servers list names with their directory.

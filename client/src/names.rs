@@ -2,9 +2,9 @@
 //!
 //! It must not know what they are for.
 
-use muxftp_proto::Dialect;
 use muxftp_proto::client::io::{ListingForm, Operation};
-use muxftp_proto::representation::listed::parse_long;
+use muxftp_proto::representation::listed::{Listed, parse_long};
+use muxftp_proto::{Dialect, Escaped};
 
 use crate::content::{Content, Listing};
 use crate::engine::{Engine, Watch};
@@ -25,7 +25,11 @@ pub(crate) fn list(
         Err(Trouble::Refused { code: 500 | 502, .. }) if engine.server().dialect == Dialect::Ftp => {
             let for_people = fetch(engine, path, ListingForm::Long, what, Listing::collect())?;
             let mut names = new();
-            for entry in for_people.lines().filter_map(|line| parse_long(line, 0)) {
+            for (line, entry) in entries(&for_people, 0) {
+                let Some(entry) = entry else {
+                    let reason = format!("a line of the listing makes no sense: {}", Escaped(line));
+                    return Err(Trouble::Broken { what: what.to_owned(), reason });
+                };
                 if !matches!(&*entry.name, b"." | b"..") {
                     let line = [&entry.name, &b"\n"[..]].concat();
                     names.receive(&line).map_err(|error| Trouble::local("write to", "standard output", error))?;
@@ -40,7 +44,7 @@ pub(crate) fn list(
 /// Lists it in this form.
 ///
 /// # Errors
-/// As of [`list`].
+/// As of [`list`]; or it is collected, and too large for that: nothing is left out in silence.
 pub(crate) fn fetch(
     engine: &mut Engine,
     path: Option<Vec<u8>>,
@@ -50,7 +54,24 @@ pub(crate) fn fetch(
 ) -> Result<Listing, Trouble> {
     let done = engine.run(&Operation::List { path, form }, Content::Listing(into), what, Watch::default())?;
     match done.content {
-        Content::Listing(listing) => Ok(listing),
-        _ => unreachable!("a listing comes back as one"),
+        Content::Listing(listing) if !listing.is_cut() => Ok(listing),
+        _ => {
+            let reason = "more entries than a directory can have here".to_owned();
+            Err(Trouble::Broken { what: what.to_owned(), reason })
+        }
     }
+}
+
+/// The lines of a listing for people, and what they say, as seen at the time `now`; without the one that stands before the
+/// entries.
+pub(crate) fn entries(listing: &Listing, now: i64) -> impl Iterator<Item = (&[u8], Option<Listed>)> {
+    let head = listing.lines().next().filter(|line| is_total(line)).map_or(0, |_| 1);
+    let lines = listing.lines().skip(head).filter(|line| !line.is_empty());
+    lines.map(move |line| (line, parse_long(line, now)))
+}
+
+/// `total 12`, in any language: what stands before the entries.
+fn is_total(line: &[u8]) -> bool {
+    let words: Vec<_> = line.split(|&byte| byte == b' ').filter(|word| !word.is_empty()).collect();
+    matches!(words[..], [_, number] if number.iter().all(u8::is_ascii_digit))
 }

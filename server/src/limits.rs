@@ -26,15 +26,16 @@ pub(crate) const CONTROL_READ_BYTES: usize = 4096;
 /// What gathers of the log before it is written in the middle of a turn: some 400 lines, and the least that a pipe holds.
 pub(crate) const LOG_BYTES_MAX: usize = 64 * 1024;
 
-/// Threads. A disk has one queue, and a small machine one core: more threads would only wait in more places, and each that checks a
-/// password needs 19 MiB.
+/// Threads. A disk has one queue, and a small machine one core: more threads would only wait in more places, and each that
+/// checks a password needs 19 MiB.
 pub(crate) const WORKERS: usize = 2;
 
 /// Uploads that wait for the disk, passwords that wait to be checked. Beyond it log-ins are refused, and
 /// uploads flushed by the loop itself.
 pub(crate) const WORKERS_QUEUE: usize = 1024;
 
-/// Addresses whose failed log-ins are counted. Whoever has more is not stopped by counting them; the memory is a few hundred KiB.
+/// Addresses whose failed log-ins are counted. Whoever has more is not stopped by counting them; the memory is a few hundred
+/// KiB.
 pub(crate) const FAILING_ADDRESSES_MAX: usize = 4096;
 
 /// Tickets of TLS 1.3 at log-in. For clients that use each once: so many uploads before the first download or listing, which
@@ -86,8 +87,8 @@ pub(crate) const SORTED_PER_CALL: usize = 4096;
 /// What a thread reads before others have their turn: some 50 ms of hashing.
 pub(crate) const SURVEY_BYTES_PER_STEP: u64 = 64 * 1024 * 1024;
 
-/// Wakes of a session without progress. A hand-shake that comes byte by byte wakes the session so often, and no sane peer does more: beyond that it is a fault
-/// of ours that would take the whole processor.
+/// Wakes of a session without progress. A hand-shake that comes byte by byte wakes the session so often, and no sane peer
+/// does more: beyond that it is a fault of ours that would take the whole processor.
 pub(crate) const IDLE_WAKES_MAX: u32 = 100_000;
 
 const _: () = assert!(LISTED_BYTES_MAX + 257 < u32::MAX as usize, "a span counts in 32 bits");

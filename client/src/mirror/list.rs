@@ -6,7 +6,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use muxftp_proto::client::io::{ListingForm, Operation, Told};
-use muxftp_proto::representation::listed::{Listed, ListedKind, parse_facts, parse_long};
+use muxftp_proto::representation::listed::{Listed, ListedKind, parse_facts};
 use muxftp_proto::{Escaped, Feature};
 
 use crate::content::Listing;
@@ -67,9 +67,9 @@ impl Lister {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
         let now = i64::try_from(now).unwrap_or(i64::MAX);
         // The time is in a zone that nobody tells.
-        let read = |line| parse_long(line, now).map(|entry| Listed { modified: None, ..entry });
-        let head = listing.lines().next().filter(|line| is_total(line)).map_or(0, |_| 1);
-        let lines: Vec<_> = listing.lines().skip(head).map(|line| (line, read(line))).collect();
+        let lines = names::entries(listing, now)
+            .map(|(line, entry)| (line, entry.map(|entry| Listed { modified: None, ..entry })))
+            .collect();
         self.read(listing, lines, true)
     }
 
@@ -120,23 +120,11 @@ pub(super) fn identity(engine: &mut Engine, directory: &[u8]) -> Result<Option<V
     }
 }
 
-/// All lines of a listing.
 fn fetch(engine: &mut Engine, path: Option<Vec<u8>>, form: ListingForm, what: &str) -> Result<Listing, Trouble> {
-    let listing = names::fetch(engine, path, form, what, Listing::collect())?;
-    if listing.is_cut() {
-        let reason = "more entries than a directory can have here".to_owned();
-        return Err(Trouble::Broken { what: what.to_owned(), reason });
-    }
-    Ok(listing)
+    names::fetch(engine, path, form, what, Listing::collect())
 }
 
 /// The directory that is listed, or the one above it.
 fn is_of_itself(entry: &Listed) -> bool {
     matches!(entry.kind, ListedKind::Current | ListedKind::Parent) || matches!(&*entry.name, b"." | b"..")
-}
-
-/// `total 12`, in any language: what stands before the entries.
-fn is_total(line: &[u8]) -> bool {
-    let words: Vec<_> = line.split(|&byte| byte == b' ').filter(|word| !word.is_empty()).collect();
-    matches!(words[..], [_, number] if number.iter().all(u8::is_ascii_digit))
 }

@@ -12,6 +12,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use muxftp_server::config::TlsMode;
 
+use crate::scripted::{Kind, Said, Script};
 use crate::support::{Fake, TestServer, names, run, text};
 
 /// What muxftpd is without MLST, MLSD and NLST, until a connection finds that it is `over`.
@@ -109,6 +110,24 @@ fn names_come_out_of_list() {
     let output = run_without_facts(&server, here.path(), &["ls", "--tls=off", "URL/nope"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("550 File Not Found"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn what_matches_a_pattern_is_not_left_out_in_silence() {
+    let strange = b"total 2\r\n-rw-r--r-- 1 a b 3 Nov 21 12:00 fine\r\nwhat is this\r\n".to_vec();
+    for (kind, listing, told) in [
+        (Kind::Long, strange, "muxftp: mget *: a line of the listing makes no sense: what is this\n"),
+        (Kind::Facts, b"name\r\n".repeat(1_500_000), "more entries than a directory can have here\n"),
+    ] {
+        let here = tempfile::tempdir().unwrap();
+        let (fake, _) = Script::new(kind).says("/", Said::Bytes(listing, "226 done")).start();
+        let output = run(here.path(), &["mget", "--tls=off", &format!("ftp://127.0.0.1:{}/*", fake.port())]);
+        fake.join();
+        let errors = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(4), "{errors}");
+        assert!(errors.ends_with(told), "{errors}");
+        assert!(names(here.path()).is_empty());
+    }
 }
 
 #[test]

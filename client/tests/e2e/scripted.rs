@@ -35,7 +35,7 @@ pub enum Kind {
     Facts,
     /// By LIST, and it knows `LIST -a`.
     LongAll,
-    /// By LIST.
+    /// By LIST alone.
     Long,
 }
 
@@ -94,8 +94,9 @@ impl Script {
                     "250 there".to_owned()
                 }
                 "MLSD" => self.list(argument, &mut control, &data),
+                "NLST" if self.kind == Kind::Long => "502 no".to_owned(),
                 "LIST" if argument == "-a" && self.kind == Kind::Long => "501 no such option".to_owned(),
-                "LIST" => self.list(&directory, &mut control, &data),
+                "LIST" | "NLST" => self.list(&directory, &mut control, &data),
                 "MKD" => "550 it is there".to_owned(),
                 _ => "250 fine".to_owned(),
             };

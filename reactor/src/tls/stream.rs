@@ -156,8 +156,8 @@ impl Stream {
     }
 }
 
-/// Has what was read, and the next that comes, acknowledged at once. The system would wait some 40 ms for something to send with
-/// it, while a peer that leaves Nagle's algorithm on keeps back the second part of its last flight (GnuTLS writes it in two,
+/// Has what was read, and the next that comes, acknowledged at once. The system would wait some 40 ms for something to
+/// send with it, while a peer that leaves Nagle's algorithm on keeps back the second part of its last flight (GnuTLS writes it in two,
 /// so lftp took that long for each small file over TLS).
 fn acknowledge(socket: &TcpStream) {
     // Without it, it is only slower.

@@ -130,9 +130,11 @@ impl DataPlane {
 
     /// Goes on with a hand-shake that the peer makes before its command, once there are bytes of it.
     pub(super) fn shake_early(&mut self, rx: &mut Reactor<Owner>, tls: impl FnOnce() -> Arc<ServerConfig>) {
+        if !matches!(self.stage, Stage::Waiting) {
+            return;
+        }
         let has_bytes = self.link.key().and_then(|key| rx.readiness(key)).is_some_and(|readiness| readiness.readable);
         if has_bytes
-            && matches!(self.stage, Stage::Waiting)
             && let Some(stream) = self.link.stream()
             && (stream.tls().is_some() || secure(stream, tls()).is_ok())
         {
