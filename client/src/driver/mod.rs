@@ -124,7 +124,8 @@ impl<T: Copy, B: Body> Connection<T, B> {
             }
         }
         let was_moving = self.is_moving();
-        if self.control.as_ref().is_some_and(|control| control.may_read(readiness)) {
+        let may_read = self.control.as_ref().is_some_and(|control| control.may_read(readiness));
+        if may_read {
             self.read_control(rx, buffer, now);
         }
         self.settle(rx, now);
@@ -132,7 +133,12 @@ impl<T: Copy, B: Body> Connection<T, B> {
             // The connection was there before the word that lets the bytes move: no event may come any more.
             rx.queue(data.key);
         }
-        self.acknowledge();
+        if let Some(control) = self.control.as_ref().filter(|_| may_read && self.running.is_some())
+            && self.endpoint.acknowledges_at_once
+        {
+            // More is to come: the end of a transfer behind its 150, or the next line of a reply.
+            control.stream.acknowledge();
+        }
         Again::No
     }
 
@@ -235,19 +241,6 @@ impl<T: Copy, B: Body> Connection<T, B> {
         self.drop_data(rx);
         self.drop_control(rx);
         self.running.take().map(|running| running.body)
-    }
-
-    /// Acknowledges what was read while more is to come: the system would wait some 40 ms for something to send with it, and
-    /// as long a server that leaves Nagle's algorithm on keeps back what follows (the end of a transfer behind its 150, the
-    /// next line of a reply).
-    fn acknowledge(&self) {
-        if self.endpoint.acknowledges_at_once
-            && self.running.is_some()
-            && let Some(control) = &self.control
-        {
-            // Without it, it is only slower.
-            let _ = rustix::net::sockopt::set_tcp_quickack(control.stream.socket(), true);
-        }
     }
 
     fn is_moving(&self) -> bool {

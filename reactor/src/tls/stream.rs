@@ -58,9 +58,17 @@ impl Stream {
         let Some(layer) = &mut self.tls else { return Ok(Handshake::Done) };
         let progress = layer.handshake(&self.socket)?;
         if progress == Handshake::BlockedOnRead {
-            acknowledge(&self.socket);
+            // GnuTLS writes its last flight in two parts: lftp took so long for each small file.
+            self.acknowledge();
         }
         Ok(progress)
+    }
+
+    /// Has what was read, and the next that comes, acknowledged at once. The system would wait some 40 ms for something to
+    /// send with it, while a peer that leaves Nagle's algorithm on keeps back what it has written in a second part.
+    pub fn acknowledge(&self) {
+        // Without it, it is only slower.
+        let _ = rustix::net::sockopt::set_tcp_quickack(&self.socket, true);
     }
 
     /// Reads once into `buffer`, which must not be empty. `Moved` is never of 0 bytes.
@@ -154,12 +162,4 @@ impl Stream {
     pub fn wants_write(&self) -> bool {
         self.tls.as_ref().is_some_and(TlsLayer::wants_write)
     }
-}
-
-/// Has what was read, and the next that comes, acknowledged at once. The system would wait some 40 ms for something to
-/// send with it, while a peer that leaves Nagle's algorithm on keeps back the second part of its last flight (GnuTLS writes it in two,
-/// so lftp took that long for each small file over TLS).
-fn acknowledge(socket: &TcpStream) {
-    // Without it, it is only slower.
-    let _ = rustix::net::sockopt::set_tcp_quickack(socket, true);
 }
