@@ -33,6 +33,9 @@ pub enum Task {
         from: VPath,
         /// The name it is to have.
         to: VPath,
+        /// Whether a file that has this name already may be replaced. If not, the task fails with
+        /// [`Cause::NotAllowed`](crate::Cause::NotAllowed).
+        may_replace: bool,
     },
     /// Set the permission bits.
     SetMode(VPath, u32),

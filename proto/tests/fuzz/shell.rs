@@ -350,7 +350,7 @@ fn needed(effect: &Effect) -> Option<Permission> {
 fn paths(task: &Task) -> Vec<&VPath> {
     match task {
         Task::LogIn { .. } | Task::Available => Vec::new(),
-        Task::Rename { from, to } => vec![from, to],
+        Task::Rename { from, to, .. } => vec![from, to],
         Task::Examine(path)
         | Task::AsciiSize(path)
         | Task::MakeDirectory(path)

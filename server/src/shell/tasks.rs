@@ -219,7 +219,7 @@ fn done_at_once(root: &Root, task: Task) -> Result<TaskAnswer, Cause> {
         Task::MakeDirectory(path) => root.make_dir(&path)?,
         Task::RemoveDirectory(path) => root.remove_dir(&path)?,
         Task::RemoveFile(path) => root.remove_file(&path)?,
-        Task::Rename { from, to } => root.rename(&from, &to)?,
+        Task::Rename { from, to, may_replace } => root.rename(&from, &to, may_replace)?,
         Task::SetMode(path, mode) => root.set_mode(&path, mode)?,
         Task::SetModified(path, seconds) => root.set_modified(&path, seconds)?,
         Task::LogIn { .. } | Task::AsciiSize(_) | Task::Hash { .. } => return Err(Cause::NotImplemented),

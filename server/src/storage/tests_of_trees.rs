@@ -43,13 +43,15 @@ fn the_tree_is_changed_as_asked_and_not_otherwise() {
     assert_eq!(root.remove_dir(&path("g")), Err(Cause::NotDirectory));
     assert_eq!(root.remove_file(&path("d")), Err(Cause::IsDirectory));
     assert_eq!(root.remove_file(&path("no")), Err(Cause::NotFound));
-    assert_eq!(root.rename(&path("g"), &path("d")), Err(Cause::Exists));
-    assert_eq!(root.rename(&path("d"), &path("g")), Err(Cause::Exists));
-    assert_eq!(root.rename(&path("no"), &path("g")), Err(Cause::NotFound));
-    assert_eq!(root.rename(&path("d"), &path("d/inside")), Err(Cause::BadName));
-    assert_eq!(root.rename(&path("g"), &path("d/f")), Ok(()));
+    assert_eq!(root.rename(&path("g"), &path("d"), true), Err(Cause::Exists));
+    assert_eq!(root.rename(&path("d"), &path("g"), true), Err(Cause::Exists));
+    assert_eq!(root.rename(&path("no"), &path("g"), true), Err(Cause::NotFound));
+    assert_eq!(root.rename(&path("d"), &path("d/inside"), true), Err(Cause::BadName));
+    assert_eq!(root.rename(&path("g"), &path("d/f"), false), Err(Cause::NotAllowed));
+    assert_eq!((root.examine(&path("g")).unwrap().size, root.examine(&path("d/f")).unwrap().size), (4, 3));
+    assert_eq!(root.rename(&path("g"), &path("d/f"), true), Ok(()));
     assert_eq!(root.examine(&path("d/f")).unwrap().size, 4);
-    assert_eq!(root.rename(&path("d"), &path("e")), Ok(()));
+    assert_eq!(root.rename(&path("d"), &path("e"), false), Ok(()));
     assert_eq!(root.set_mode(&path("e/f"), 0o7640), Ok(()));
     assert_eq!(root.set_modified(&path("e/f"), 1_000_000_000), Ok(()));
     let entry = root.examine(&path("e/f")).unwrap();
@@ -69,7 +71,7 @@ fn a_file_that_is_renamed_to_itself_stays() {
     for quota in [None, Some((100, 1))] {
         let (_dir, root) = root(quota);
         put(&root, "f", 5).unwrap();
-        assert_eq!(root.rename(&path("f"), &path("f")), Ok(()));
+        assert_eq!(root.rename(&path("f"), &path("f"), true), Ok(()));
         assert_eq!(root.examine(&path("f")).unwrap().size, 5);
     }
 }
@@ -162,7 +164,7 @@ fn threads_that_upload_at_once_never_get_past_the_quota() {
                         let name = format!("f{}", (worker * 7 + turn) % 20);
                         match (worker + turn) % 5 {
                             0 => drop(root.remove_file(&path(&name))),
-                            1 => drop(root.rename(&path(&name), &path("f1"))),
+                            1 => drop(root.rename(&path(&name), &path("f1"), true)),
                             2 => {
                                 if let Ok(mut upload) = root.open_in_place(&path(&name), None) {
                                     let _ = upload.write(&[0; 3_000]);
@@ -262,7 +264,7 @@ proptest! {
                     }
                 }
                 Step::Rename(from, to) => {
-                    if root.rename(&name(from), &name(to)).is_ok() && from != to
+                    if root.rename(&name(from), &name(to), true).is_ok() && from != to
                         && let Some(size) = sizes.remove(&from)
                     {
                         sizes.insert(to, size);
@@ -326,7 +328,7 @@ fn links_that_are_swapped_meanwhile_lead_nowhere() {
                 let _ = upload.write(b"inside");
             }
             let _ = root.make_dir(&path("d/made"));
-            let _ = root.rename(&path("d/made"), &path("d/moved"));
+            let _ = root.rename(&path("d/made"), &path("d/moved"), true);
             let _ = root.remove_dir(&path("d/moved"));
             let _ = root.set_mode(&path("d/f"), 0o600);
             let _ = root.set_modified(&path("d/f"), 1_000_000_000);

@@ -66,11 +66,11 @@ impl Root {
         self.discard(&dir, taken.as_bytes())
     }
 
-    /// Renames a file or directory; a file that has the new name is replaced.
+    /// Renames a file or directory. A file that has the new name is replaced if `may_replace`.
     ///
     /// # Errors
-    /// [`Cause::Exists`] when a directory has the new name, and those of the system.
-    pub fn rename(&self, from: &VPath, to: &VPath) -> Result<(), Cause> {
+    /// [`Cause::NotAllowed`] when a file has the new name and may not be replaced, [`Cause::Exists`] when a directory has the new name, and those of the system.
+    pub fn rename(&self, from: &VPath, to: &VPath, may_replace: bool) -> Result<(), Cause> {
         let (from_dir, from_name) = self.parent_of(from)?;
         let (to_dir, to_name) = self.parent_of(to)?;
         for _ in 0..ATTEMPTS_MAX {
@@ -92,6 +92,9 @@ impl Root {
             }
             if is_dir(&there) || is_dir(&ours) {
                 return Err(Cause::Exists);
+            }
+            if !may_replace {
+                return Err(Cause::NotAllowed);
             }
             if self.quota.is_none() {
                 return renameat(&from_dir, from_name, &to_dir, to_name).map_err(cause);

@@ -8,7 +8,7 @@ use crate::server::core::{Core, Phase};
 use crate::server::io::{HashAlgorithm, Task, TaskAnswer};
 use crate::vocab::cause::Cause;
 use crate::vocab::path::VPath;
-use crate::vocab::permission::Permissions;
+use crate::vocab::permission::{Permission, Permissions};
 
 use super::agree::number;
 use super::{Ftp, Login, Question, Restart, say};
@@ -34,7 +34,8 @@ impl Ftp {
             }
             Verb::Rnto => {
                 let from = self.rename_from.take().ok_or(Cause::BadSequence)?;
-                (Question::Do("Renamed"), Task::Rename { from, to: self.named(argument)? })
+                let (to, may_replace) = (self.named(argument)?, self.may_replace());
+                (Question::Do("Renamed"), Task::Rename { from, to, may_replace })
             }
             Verb::Size if self.ascii => (Question::Size, Task::AsciiSize(self.path(argument)?)),
             Verb::Size => (Question::Size, Task::Examine(self.path(argument)?)),
@@ -114,13 +115,9 @@ impl Ftp {
     }
 
     fn tell_facts(&self, path: &VPath, entry: &Entry<'static>, core: &mut Core) {
-        let permissions = match self.login {
-            Login::In { permissions, .. } => permissions,
-            _ => Permissions::NONE,
-        };
         let name = [b"/", path.as_bytes()].concat();
         let mut line = vec![b' '];
-        print_facts(&Entry { name: &name, ..*entry }, self.facts, permissions, Relation::Child, &mut line);
+        print_facts(&Entry { name: &name, ..*entry }, self.facts, self.permissions(), Relation::Child, &mut line);
         line.extend_from_slice(b"\r\n");
         say(core, FtpReply::Lines { code: 250, first: "Facts follow", lines: &line, last: "End" });
     }
@@ -129,6 +126,20 @@ impl Ftp {
         debug_assert!(!matches!(core.phase, Phase::Transferring(_)), "only STAT, NOOP and ABOR are let through");
         self.question = question;
         core.ask(task);
+    }
+
+    /// Whether this account may make the content of a file vanish: by storing another in its place, or by removing it.
+    fn may_replace(&self) -> bool {
+        let permissions = self.permissions();
+        permissions.has(Permission::Write) || permissions.has(Permission::Delete)
+    }
+
+    /// The rights of this account; none before the login.
+    fn permissions(&self) -> Permissions {
+        match self.login {
+            Login::In { permissions, .. } => permissions,
+            Login::Named(_) | Login::Out => Permissions::NONE,
+        }
     }
 
     /// A path that is not the root: the root can be neither made, removed nor renamed.

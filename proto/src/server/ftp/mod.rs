@@ -200,6 +200,10 @@ impl Ftp {
         };
         self.forget(row.verb, core);
         if let Err(cause) = self.admit(row, argument) {
+            // The position was for this command. The next one must not begin there.
+            if uses_position(row.verb) {
+                self.restart = Restart::None;
+            }
             return core.refuse(cause);
         }
         // What came in the clear behind AUTH must not count as encrypted: whoever stands between could have put it there.
@@ -233,9 +237,7 @@ impl Ftp {
     /// A position and a name hold for the next command only; what sets up its data connection may stand between.
     fn forget(&mut self, verb: Verb, core: &Core) {
         let neutral = matches!(verb, Verb::Noop | Verb::Stat) || !core.is_ready();
-        let sets_up = matches!(verb, Verb::Pasv | Verb::Epsv | Verb::Port | Verb::Eprt | Verb::Type);
-        let uses = matches!(verb, Verb::Retr | Verb::Stor | Verb::Appe | Verb::Hash | Verb::Stou);
-        if !neutral && !sets_up && !uses {
+        if !neutral && !sets_up(verb) && !uses_position(verb) {
             self.restart = Restart::None;
         }
         if !neutral && verb != Verb::Rnto {
@@ -335,6 +337,16 @@ impl Ftp {
 
 fn say(core: &mut Core, reply: FtpReply<'_>) {
     reply.print(core.outbox.buffer());
+}
+
+/// Whether the verb prepares a transfer, so that it may come between REST or RANG and the transfer's command.
+fn sets_up(verb: Verb) -> bool {
+    matches!(verb, Verb::Pasv | Verb::Epsv | Verb::Port | Verb::Eprt | Verb::Type)
+}
+
+/// Whether the verb is one that a position of REST or RANG is for.
+fn uses_position(verb: Verb) -> bool {
+    matches!(verb, Verb::Retr | Verb::Stor | Verb::Appe | Verb::Hash | Verb::Stou)
 }
 
 /// Whether a line is answered at once while a transfer runs. STAT with a path is a transfer itself, and waits.

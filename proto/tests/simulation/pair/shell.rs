@@ -294,7 +294,10 @@ fn run(task: &Task, world: &mut Common) -> Result<TaskAnswer, Cause> {
             };
             Ok(TaskAnswer::Done)
         }
-        Task::Rename { from, to } => {
+        Task::Rename { from, to, may_replace } => {
+            if files.contains_key(&absolute(to)) && !may_replace {
+                return Err(Cause::NotAllowed);
+            }
             let content = files.remove(&absolute(from)).ok_or(Cause::NotFound)?;
             files.insert(absolute(to), content);
             Ok(TaskAnswer::Done)

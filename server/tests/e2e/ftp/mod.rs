@@ -6,6 +6,7 @@ mod escape;
 mod limits;
 mod public_address;
 mod reload;
+mod rights;
 mod tls;
 mod transfers;
 mod users;
