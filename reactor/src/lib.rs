@@ -40,4 +40,4 @@ pub use slot::Readiness;
 pub use stats::TurnStats;
 pub use table::Table;
 pub use turn::{Again, Handler, Reactor, Waker};
-pub use workers::{Job, QueueFull, Workers};
+pub use workers::{Bounds, CLASSES, Chore, Chores, Job, Lane, QueueFull, Workers};

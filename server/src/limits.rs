@@ -26,13 +26,32 @@ pub(crate) const CONTROL_READ_BYTES: usize = 4096;
 /// What gathers of the log before it is written in the middle of a turn: some 400 lines, and the least that a pipe holds.
 pub(crate) const LOG_BYTES_MAX: usize = 64 * 1024;
 
-/// Threads. A disk has one queue, and a small machine one core: more threads would only wait in more places, and each that
-/// checks a password needs 19 MiB.
-pub(crate) const WORKERS: usize = 2;
+// Threads of the worker pool: of one lane, and of all lanes of its kind. A thread exists only while it has work.
 
-/// Uploads that wait for the disk, passwords that wait to be checked. Beyond it log-ins are refused, and
-/// uploads flushed by the loop itself.
-pub(crate) const WORKERS_QUEUE: usize = 1024;
+/// Each password that is checked needs 19 MiB and a processor.
+pub(crate) const PASSWORD_THREADS: (usize, usize) = (2, 2);
+
+/// Log-ins that wait for their password to be checked; beyond it they are refused.
+pub(crate) const PASSWORDS_QUEUE: usize = 1024;
+
+/// One lookup at a time is ever asked for.
+pub(crate) const NETWORK_THREADS: (usize, usize) = (1, 1);
+
+/// A root is opened once for all sessions of a user. One that hangs keeps its thread, so that there are many: the CPU is
+/// bounded by the passwords that come before.
+pub(crate) const OPENING_THREADS: (usize, usize) = (1, 256);
+
+/// Two, since the second upload is written to the disk while the first one waits for it.
+pub(crate) const COMMIT_THREADS: (usize, usize) = (2, 64);
+
+/// Uploads of one root that wait to be flushed; beyond it they are refused.
+pub(crate) const COMMITS_QUEUE: usize = 1024;
+
+/// Hashing needs a processor, and the small machine has one or two.
+pub(crate) const SURVEY_THREADS: (usize, usize) = (1, 2);
+
+/// Jobs of one root that wait; beyond it they are refused: the disk is far behind.
+pub(crate) const PLACE_QUEUE: usize = 256;
 
 /// Addresses whose failed log-ins are counted. Whoever has more is not stopped by counting them; the memory is a few hundred
 /// KiB.

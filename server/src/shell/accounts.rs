@@ -13,6 +13,7 @@ use std::sync::Arc;
 use muxftp_proto::{Cause, Permissions};
 use muxftp_reactor::{Key, Table};
 
+use super::lanes::Place;
 use super::rate::Rate;
 use crate::config::Allowance;
 use crate::storage::{Quota, Root};
@@ -21,6 +22,7 @@ use crate::storage::{Quota, Root};
 pub(super) struct Account {
     name: String,
     pub(super) root: Arc<Root>,
+    pub(super) place: Place,
     quota: Option<Arc<Quota>>,
     pub(super) permissions: Permissions,
     pub(super) down: Option<Rate>,
@@ -41,18 +43,19 @@ pub(super) struct Accounts {
 /// A directory, opened and measured for an account.
 pub(super) struct Opened {
     pub(super) root: Root,
+    place: Place,
     pub(super) quota: Option<Arc<Quota>>,
 }
 
 impl Opened {
     /// Puts a quota on a root, if the account has one, and measures what is there: not for the thread of the sockets.
-    pub(super) fn new(root: Root, allowance: &Allowance) -> Opened {
+    pub(super) fn new(root: Root, place: Place, allowance: &Allowance) -> Opened {
         if allowance.quota_bytes.is_none() && allowance.quota_files.is_none() {
-            return Opened { root, quota: None };
+            return Opened { root, place, quota: None };
         }
         let quota = Arc::new(Quota::new(allowance.quota_bytes, allowance.quota_files));
         quota.reset(root.measure());
-        Opened { root: root.with_quota(Arc::clone(&quota)), quota: Some(quota) }
+        Opened { root: root.with_quota(Arc::clone(&quota)), place, quota: Some(quota) }
     }
 }
 
@@ -138,6 +141,7 @@ impl Account {
         let mut account = Account {
             name: name.to_owned(),
             root: Arc::new(opened.root),
+            place: opened.place,
             quota: opened.quota,
             permissions,
             down: None,

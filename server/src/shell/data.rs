@@ -11,10 +11,11 @@ use muxftp_proto::representation::ascii::FromWire;
 use muxftp_proto::server::io::{Event, OperationId};
 use muxftp_reactor::pump;
 use muxftp_reactor::tls::{Handshake, Stream, TlsLayer};
-use muxftp_reactor::{Job, Key, QueueFull, Reactor};
+use muxftp_reactor::{Job, Key, Reactor};
 use rustls::{HandshakeKind, ServerConfig};
 
 use super::content::{Content, Next};
+use super::lanes::{Lane, Place};
 use super::link::Link;
 use super::rate::Rate;
 use super::work::Done;
@@ -238,23 +239,26 @@ impl DataPlane {
     }
 
     /// Gives the upload its name; `None`: the answer comes later, from a worker.
-    pub(super) fn commit(&mut self, op: OperationId, session: Key, shared: &mut Shared) -> Option<Event> {
+    pub(super) fn commit(
+        &mut self,
+        op: OperationId,
+        session: Key,
+        place: Result<Place, Cause>,
+        shared: &mut Shared,
+    ) -> Option<Event> {
         let upload = match std::mem::replace(&mut self.content, Content::None) {
             Content::Upload(upload) | Content::TextUpload(upload, _) => upload,
             _ => return None,
         };
-        let Some(workers) = shared.workers.as_mut().filter(|_| upload.needs_sync()) else {
+        if !upload.needs_sync() {
             return Some(commit(upload, op));
-        };
-        let job: Job<Done> = Box::new(move || Done::Of(session, commit(upload, op)));
-        match workers.submit(job) {
-            Ok(()) => None,
-            // The disk is far behind: everybody waits for this one rather than that it is lost.
-            Err(QueueFull(job)) => match job() {
-                Done::Of(_, event) => Some(event),
-                _ => None,
-            },
         }
+        let job: Job<Done> = Box::new(move || Done::Of(session, commit(upload, op)));
+        let submitted = match place {
+            Ok(place) => shared.workers.submit(Lane::Commits(place), job).map_err(|_| Cause::OutOfResources),
+            Err(cause) => Err(cause),
+        };
+        submitted.err().map(|cause| Event::StorageFailed { op, cause })
     }
 
     /// Lets go of the storage; an upload that was not committed vanishes.

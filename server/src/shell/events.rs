@@ -4,7 +4,7 @@
 
 use std::sync::atomic::Ordering;
 
-use muxftp_reactor::{Again, Handler, Key, Reactor, Readiness, Workers};
+use muxftp_reactor::{Again, Handler, Key, Reactor, Readiness};
 use rustix::process::Signal;
 
 use super::session::Session;
@@ -39,7 +39,7 @@ impl Handler<Owner> for Shell {
     }
 
     fn woken(&mut self, rx: &mut Reactor<Owner>) {
-        while let Some(done) = self.shared.workers.as_mut().and_then(Workers::next_result) {
+        while let Some(done) = self.shared.workers.next_result() {
             self.work_done(rx, done);
         }
         while self.stops_answered < self.stop_requests.load(Ordering::Acquire) {

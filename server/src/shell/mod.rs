@@ -13,6 +13,7 @@ mod admission;
 mod content;
 mod data;
 mod events;
+mod lanes;
 mod link;
 mod listeners;
 mod open;
@@ -46,6 +47,7 @@ use crate::tls::Certificates;
 use crate::users::UserStore;
 use accounts::{Accounts, Opened};
 use admission::Admission;
+use lanes::{Lane, Place};
 use listeners::Listener;
 use session::{Fate, Session};
 use shared_ports::SharedPorts;
@@ -78,8 +80,7 @@ struct Shared {
     tls: Option<Certificates>,
     /// Sessions that were closed since they woke again and again for nothing.
     spinning: u64,
-    /// Present when there is something that takes long: commits that are flushed to disk, and all of `ftp`.
-    workers: Option<Workers<Done>>,
+    workers: Workers<Lane, Done>,
 }
 
 /// A server that listens.
@@ -139,13 +140,9 @@ impl Server {
         let root = start::prepare(&mut config)?;
         let mut rx =
             Reactor::new(Clock::Poll).map_err(|error| StartError::System { what: "set up the event loop", error })?;
-        let speaks_ftp = config.listen.iter().any(|listen| listen.dialect == Dialect::Ftp);
-        let workers = match config.durability {
-            Durability::None if !speaks_ftp => None,
-            Durability::None | Durability::Fsync => Some(work::start(&rx)?),
-        };
         let users = start::users(&config)?;
-        let guest = Opened::new(root, &config.guest.allowance);
+        let place = Place::of(config.guest.root.as_ref().unwrap_or(&config.root));
+        let guest = Opened::new(root, place, &config.guest.allowance);
         let guest = Accounts::new(guest, config.guest.access.permissions(), &config.guest.allowance);
         let listeners = listeners::open(&config, &mut rx)?;
         let mut shared_ports = SharedPorts::default();
@@ -164,7 +161,7 @@ impl Server {
                 buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),
                 tls: start::certificates(&config)?,
                 spinning: 0,
-                workers,
+                workers: Workers::new(&rx.waker()),
             },
             admission: Admission::new(config.limits.sessions as usize, config.limits.sessions_per_address as usize),
             reserve: Reserve::new(),
@@ -308,7 +305,10 @@ impl Shell {
         log::ending(self.sessions.len(), self.state != State::Serving);
         match self.state {
             State::Serving => self.drain(rx),
-            State::Draining | State::Ended => self.state = State::Ended,
+            State::Draining | State::Ended => {
+                self.shared.workers.abandon();
+                self.state = State::Ended;
+            }
         }
     }
 

@@ -19,6 +19,7 @@ use muxftp_reactor::{Again, Key, Reactor};
 use socket2::{SockRef, TcpKeepalive};
 
 use super::data::DataPlane;
+use super::lanes::Place;
 use super::open;
 use super::{Owner, Shared};
 use crate::limits;
@@ -143,6 +144,12 @@ impl Session {
     pub(super) fn root(&self, shared: &mut Shared) -> Result<Arc<Root>, Cause> {
         let account = self.account.and_then(|account| shared.accounts.get(account)).ok_or(Cause::NotLoggedIn)?;
         Ok(Arc::clone(&account.root))
+    }
+
+    /// Where these files are, as far as the worker pool is concerned.
+    pub(super) fn place(&self, shared: &mut Shared) -> Result<Place, Cause> {
+        let account = self.account.and_then(|account| shared.accounts.get(account)).ok_or(Cause::NotLoggedIn)?;
+        Ok(account.place)
     }
 
     /// Tells the session something outside of its inputs' order.
@@ -280,8 +287,9 @@ impl Session {
                 self.drop_empty_data();
             }
             Effect::Commit { op } => {
+                let place = self.place(shared);
                 let Some(data) = &mut self.data else { return };
-                if let Some(event) = data.commit(op, self.key, shared) {
+                if let Some(event) = data.commit(op, self.key, place, shared) {
                     self.proto.handle_event(event, rx.now());
                 }
             }

@@ -10,6 +10,7 @@ use muxftp_proto::{Cause, Secret};
 use muxftp_reactor::{Job, Key, Reactor};
 
 use super::accounts::Opened;
+use super::lanes::{Lane, Place};
 use super::open::{self, Waiting};
 use super::session::Session;
 use super::work::Done;
@@ -74,14 +75,14 @@ impl Session {
                 false => self.login_failed(op, &name, shared, rx),
             };
         }
-        let (Some(users), Some(workers)) = (shared.users.clone(), &mut shared.workers) else {
+        let Some(users) = shared.users.clone() else {
             return self.login_failed(op, &name, shared, rx);
         };
         let job: Job<Done> = Box::new(move || {
             let user = users.check(&name, &password.0);
             Done::PasswordChecked { session: key, op, name, user }
         });
-        if workers.submit(job).is_err() {
+        if shared.workers.submit(Lane::Passwords, job).is_err() {
             self.answer(Event::TaskDone { op, result: Err(Cause::OutOfResources) }, rx);
         }
     }
@@ -103,12 +104,12 @@ impl Session {
             shared.accounts.update(account, user.permissions, &user.allowance);
             return self.enter(op, account, shared, rx);
         }
-        let (key, durability) = (self.key(), shared.durability);
+        let (key, durability, place) = (self.key(), shared.durability, Place::of(&user.root));
         let job: Job<Done> = Box::new(move || {
-            let opened = Root::open(&user.root, durability).map(|root| Opened::new(root, &user.allowance));
+            let opened = Root::open(&user.root, durability).map(|root| Opened::new(root, place, &user.allowance));
             Done::RootOpened { session: key, op, user, opened }
         });
-        if shared.workers.as_mut().is_none_or(|workers| workers.submit(job).is_err()) {
+        if shared.workers.submit(Lane::Opening(place), job).is_err() {
             self.answer(Event::TaskDone { op, result: Err(Cause::OutOfResources) }, rx);
         }
     }
@@ -162,8 +163,8 @@ impl Session {
     ) -> Result<(), Cause> {
         let session = self.key();
         let job: Job<Done> = Box::new(move || Done::Surveyed { session, op, purpose, progress: survey.step() });
-        let workers = shared.workers.as_mut().ok_or(Cause::OutOfResources)?;
-        workers.submit(job).map_err(|_| Cause::OutOfResources)
+        let place = self.place(shared)?;
+        shared.workers.submit(Lane::Surveys(place), job).map_err(|_| Cause::OutOfResources)
     }
 
     /// A worker has looked at a part of a file, or at all of it.

@@ -8,13 +8,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use muxftp_proto::server::io::{Event, OperationId};
-use muxftp_reactor::{Again, Key, Reactor, Workers};
+use muxftp_reactor::{Again, Key, Reactor};
 
 use super::accounts::Opened;
+use super::lanes::Lane;
 use super::tasks::Purpose;
 use super::{Owner, Shell};
-use crate::limits;
-use crate::start::StartError;
 use crate::storage::SurveyProgress;
 use crate::users::User;
 
@@ -43,11 +42,6 @@ pub(super) enum Done {
     PublicAddress(Result<Ipv4Addr, String>),
 }
 
-pub(super) fn start(rx: &Reactor<Owner>) -> Result<Workers<Done>, StartError> {
-    Workers::new(&rx.waker(), limits::WORKERS, limits::WORKERS_QUEUE)
-        .map_err(|error| StartError::System { what: "start threads", error })
-}
-
 impl Shell {
     pub(super) fn work_done(&mut self, rx: &mut Reactor<Owner>, done: Done) {
         let _ = match done {
@@ -73,11 +67,10 @@ impl Shell {
 
     /// Has the public address looked up, if it is time.
     pub(super) fn look_address_up(&mut self, now: Instant) {
-        if let Some(workers) = &mut self.shared.workers
-            && let Some(lookup) = self.advertised.due(now)
-        {
-            // When the workers are behind, it is looked up later.
-            let _ = workers.submit(Box::new(move || Done::PublicAddress(lookup.run())));
+        if let Some(lookup) = self.advertised.due(now) {
+            // One that hangs is still in the lane: another is asked for later.
+            let job = Box::new(move || Done::PublicAddress(lookup.run()));
+            let _ = self.shared.workers.submit(Lane::Network, job);
         }
     }
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "clippy.toml allows it in test functions, but not in their helpers")]
 
 mod clients;
+mod dead_mount;
 mod ftp;
 mod pipe;
 mod scenarios;

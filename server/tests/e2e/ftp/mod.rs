@@ -3,6 +3,7 @@
 pub mod client;
 mod connections;
 mod escape;
+mod hanging;
 mod limits;
 mod public_address;
 mod reload;
