@@ -215,9 +215,10 @@ impl Launch {
 
     fn vsftpd_settings(self, place: &Path, port: u16) -> String {
         let (host, place) = (self.host, place.display());
+        // The user `ftp` of the default comes with the package, which is unpacked here and not installed.
         let mut settings = format!(
             "listen=YES\nlisten_address={host}\nlisten_port={port}\nbackground=NO\nrun_as_launching_user=YES\n\
-             anonymous_enable=YES\nlocal_enable=NO\nwrite_enable=YES\nanon_root={place}/root\nanon_umask=022\n\
+             anonymous_enable=YES\nftp_username=nobody\nlocal_enable=NO\nwrite_enable=YES\nanon_root={place}/root\nanon_umask=022\n\
              anon_upload_enable=YES\nanon_mkdir_write_enable=YES\nanon_other_write_enable=YES\n\
              anon_world_readable_only=NO\nsecure_chroot_dir={place}/empty\nxferlog_enable=NO\nseccomp_sandbox=NO\n\
              anon_max_rate={}\n",
