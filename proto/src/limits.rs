@@ -24,6 +24,10 @@ pub const OUTBOX_BYTES_MAX: usize = 16 * 1024;
 /// a person mistypes a few times, a scanner or an HTTP client does nothing else.
 pub const BAD_COMMANDS_MAX: u32 = 50;
 
+/// Words of options at the beginning of LIST, NLST or STAT that may be names instead, each of which costs a look at the
+/// file system. People write one or two; what follows more of them is only taken without them.
+pub const OPTION_WORDS_MAX: usize = 4;
+
 /// Log-ins that may fail in one session before it is closed: a person mistypes twice, a program that guesses does not stop.
 pub const FAILED_LOGINS_MAX: u32 = 3;
 

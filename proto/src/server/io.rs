@@ -280,6 +280,18 @@ pub struct ListingSpec {
     pub form: ListForm,
     /// When there is no such directory or file: the names beside it that match its last component as a pattern.
     pub glob: bool,
+    /// What the argument names if its leading words are not options (`LIST -backup`). The first of these that exists is
+    /// listed in place of the path; there are at most [`limits::OPTION_WORDS_MAX`](crate::limits::OPTION_WORDS_MAX).
+    pub literal: Vec<LiteralName>,
+}
+
+/// A name that an argument may stand for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiteralName {
+    /// The name.
+    pub path: VPath,
+    /// As the peer has written it.
+    pub argument: Vec<u8>,
 }
 
 /// How names are written in a listing.
@@ -287,7 +299,7 @@ pub struct ListingSpec {
 pub enum ListForm {
     /// As [`crate::Dialect::print_listed`] does; directories end in `/`.
     Plain,
-    /// NLST: names, each behind the directory as the peer has written it in this argument.
+    /// NLST: names, each after the directory as the peer has written it in this argument.
     Names(Vec<u8>),
     /// LIST: as of `ls -l`.
     Long,

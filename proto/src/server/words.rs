@@ -98,9 +98,11 @@ fn begin(core: &mut Core, command: Command, now: Instant) {
     let open = |op| match kind {
         TransferKind::Download => Effect::OpenRead { op, path, part: Part::default() },
         TransferKind::Upload { declared } => Effect::OpenWrite { op, path, size: declared, mode: StoreMode::Replace },
-        TransferKind::Listing => {
-            Effect::OpenList { op, path, listing: ListingSpec { form: ListForm::Plain, glob: false } }
-        }
+        TransferKind::Listing => Effect::OpenList {
+            op,
+            path,
+            listing: ListingSpec { form: ListForm::Plain, glob: false, literal: Vec::new() },
+        },
     };
     core.begin(spec, open, now);
 }

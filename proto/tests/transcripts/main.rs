@@ -236,7 +236,9 @@ impl Player {
                     ListForm::Long => ", long".to_owned(),
                     ListForm::Facts { .. } => ", facts".to_owned(),
                 };
-                format!("open {} to list{form}{}", shown(&path), if listing.glob { ", glob" } else { "" })
+                let glob = if listing.glob { ", glob" } else { "" };
+                let literal: String = listing.literal.iter().map(|name| format!(", or {}", name.path)).collect();
+                format!("open {} to list{form}{glob}{literal}", shown(&path))
             }
             Effect::Run { op, task } => {
                 self.op = Some(op);

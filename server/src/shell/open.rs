@@ -5,7 +5,7 @@
 use std::fs::File;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use muxftp_proto::server::io::{ListForm, ListingSpec, Part, StoreMode};
+use muxftp_proto::server::io::{ListForm, ListingSpec, LiteralName, Part, StoreMode};
 use muxftp_proto::{Cause, Dialect, VPath};
 
 use super::content::{Content, Download, Lines, Names, TextDownload};
@@ -84,15 +84,33 @@ pub(super) fn at(root: &Root, position: Option<AsciiPosition>, waiting: Waiting)
 }
 
 /// A directory; or, for the listings of `ftp`, a file as its one entry, or the names that match a pattern.
-pub(super) fn list(root: &Root, path: &VPath, spec: ListingSpec, dialect: Dialect) -> Result<Opened, Cause> {
+pub(super) fn list(root: &Root, path: &VPath, mut spec: ListingSpec, dialect: Dialect) -> Result<Opened, Cause> {
+    for LiteralName { path, argument } in std::mem::take(&mut spec.literal) {
+        match open_named(root, &path) {
+            Ok((listing, is_directory)) => {
+                let form = if let ListForm::Names(_) = spec.form { ListForm::Names(argument) } else { spec.form };
+                return Ok(Opened::Ready(Ready::new(names(listing, form, is_directory, dialect))));
+            }
+            // A word before it is an option.
+            Err(Cause::NotFound | Cause::NotDirectory | Cause::BadName | Cause::NameTooLong) => {}
+            Err(cause) => return Err(cause),
+        }
+    }
     let entries = matches!(spec.form, ListForm::Names(_) | ListForm::Long);
-    let (listing, is_directory) = match root.open_list(path) {
-        Ok(listing) => (listing, true),
-        Err(Cause::NotDirectory) if entries => (root.open_list_of(path, false)?, false),
+    let opened = if entries { open_named(root, path) } else { root.open_list(path).map(|listing| (listing, true)) };
+    let (listing, is_directory) = match opened {
         Err(Cause::NotFound) if spec.glob => (root.open_list_of(path, true)?, false),
-        Err(cause) => return Err(cause),
+        opened => opened?,
     };
     Ok(Opened::Ready(Ready::new(names(listing, spec.form, is_directory, dialect))))
+}
+
+/// A directory (`true`), or a file as the one entry of a listing.
+fn open_named(root: &Root, path: &VPath) -> Result<(Listing, bool), Cause> {
+    match root.open_list(path) {
+        Err(Cause::NotDirectory) => Ok((root.open_list_of(path, false)?, false)),
+        listing => Ok((listing?, true)),
+    }
 }
 
 fn names(listing: Listing, form: ListForm, is_directory: bool, dialect: Dialect) -> Content {
@@ -105,13 +123,20 @@ fn names(listing: Listing, form: ListForm, is_directory: bool, dialect: Dialect)
     Content::Names(Names::new(listing, Lines { dialect, form, prefix, now }))
 }
 
-/// What stands before each name, so that it can be given to RETR: the argument's directory.
+/// What comes before each name, so that it can be given to RETR: the argument's directory. The working directory needs
+/// none: for `.` too the names come bare, as other servers list them and as clients compare them.
 fn prefix(argument: &[u8], is_directory: bool) -> Vec<u8> {
     match is_directory {
-        true if argument.is_empty() || argument.ends_with(b"/") => argument.to_vec(),
+        true if is_here(argument) => Vec::new(),
+        true if argument.ends_with(b"/") => argument.to_vec(),
         true => [argument, b"/"].concat(),
         false => argument[..argument.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1)].to_vec(),
     }
+}
+
+/// Whether it is a way to write the working directory: nothing, `.`, `./`.
+fn is_here(argument: &[u8]) -> bool {
+    !argument.starts_with(b"/") && argument.split(|&byte| byte == b'/').all(|part| matches!(part, b"" | b"."))
 }
 
 impl Ready {
@@ -134,6 +159,13 @@ mod tests {
             ("*.txt", false, ""),
             ("dir/*.txt", false, "dir/"),
             ("/a/b", false, "/a/"),
+            (".", true, ""),
+            ("./", true, ""),
+            ("././/.", true, ""),
+            ("..", true, "../"),
+            ("./dir", true, "./dir/"),
+            ("./*.txt", false, "./"),
+            ("-backup", true, "-backup/"),
         ] {
             assert_eq!(prefix(argument.as_bytes(), is_directory), expected.as_bytes(), "{argument}");
         }

@@ -5,10 +5,11 @@ use std::time::Instant;
 use crate::dialect::DataPlan;
 use crate::dialect::ftp::reply::FtpReply;
 use crate::dialect::ftp::verbs::{Verb, VerbRow};
+use crate::limits;
 use crate::representation::glob;
 use crate::server::core::{Core, Phase};
 use crate::server::data::LegState;
-use crate::server::io::{Effect, ListForm, ListingSpec, Part, StoreMode, TransferKind};
+use crate::server::io::{Effect, ListForm, ListingSpec, LiteralName, Part, StoreMode, TransferKind};
 use crate::server::transfer::{Step, TransferSpec};
 use crate::vocab::cause::Cause;
 use crate::vocab::path::VPath;
@@ -58,7 +59,8 @@ impl Ftp {
     }
 
     pub(super) fn list(&mut self, row: &VerbRow, argument: &[u8], core: &mut Core, now: Instant) -> Result<(), Cause> {
-        let name = if row.verb == Verb::Mlsd { argument } else { without_options(argument) };
+        // MLSD has no options (RFC 3659 7.1).
+        let (name, literal) = if row.verb == Verb::Mlsd { (argument, Vec::new()) } else { self.listed(argument) };
         let path = self.path(name)?;
         let protected = self.protection(core)?;
         agreed(core)?;
@@ -71,22 +73,22 @@ impl Ftp {
         };
         // A listing is text, whatever the type of files; its lines end in CR LF already.
         let spec = TransferSpec { ascii: false, ..self.spec(TransferKind::Listing, row.word, path.clone(), protected) };
-        core.begin(spec, |op| Effect::OpenList { op, path, listing: ListingSpec { form, glob } }, now);
+        core.begin(spec, |op| Effect::OpenList { op, path, listing: ListingSpec { form, glob, literal } }, now);
         Ok(())
     }
 
     /// RFC 959 4.1.3: alone, the state of the session and its transfer; with a path, a listing on the control connection.
     pub(super) fn stat(&mut self, row: &VerbRow, argument: &[u8], core: &mut Core, now: Instant) -> Result<(), Cause> {
-        let name = without_options(argument);
         if argument.trim_ascii().is_empty() {
             self.tell_state(core);
             return Ok(());
         }
+        let (name, literal) = self.listed(argument);
         let path = self.path(name)?;
         let plan = DataPlan { listings_on_control: true, downloads_wait_for_ready: false };
         let spec =
             TransferSpec { plan, ascii: false, ..self.spec(TransferKind::Listing, row.word, path.clone(), false) };
-        let listing = ListingSpec { form: ListForm::Long, glob: glob::has_wildcards(name) };
+        let listing = ListingSpec { form: ListForm::Long, glob: glob::has_wildcards(name), literal };
         // What was agreed on is for another command.
         let agreed = std::mem::take(&mut core.agreed);
         core.begin(spec, |op| Effect::OpenList { op, path, listing }, now);
@@ -99,6 +101,17 @@ impl Ftp {
         core.carry_out(Step::End(Err(Cause::Aborted)), now);
         core.disagree();
         say(core, FtpReply::Aborted);
+    }
+
+    /// The name that a listing is about, and those that are listed in its place if they exist.
+    fn listed<'a>(&self, argument: &'a [u8]) -> (&'a [u8], Vec<LiteralName>) {
+        let (name, literal) = names_of(argument);
+        // What cannot be a name is none that exists.
+        let named = |argument: &[u8]| {
+            let path = self.path(argument).ok()?;
+            Some(LiteralName { path, argument: argument.to_vec() })
+        };
+        (name, literal.into_iter().filter_map(named).collect())
     }
 
     fn spec(&self, kind: TransferKind, verb: &'static str, path: VPath, protected: bool) -> TransferSpec {
@@ -136,28 +149,63 @@ fn agreed(core: &Core) -> Result<(), Cause> {
     if core.agreed.state == LegState::None { Err(Cause::NoDataAgreed) } else { Ok(()) }
 }
 
-/// Clients write `LIST -al path` as they would in a shell; all is listed in any case.
-fn without_options(argument: &[u8]) -> &[u8] {
-    let mut rest = argument;
-    while rest.first() == Some(&b'-') {
-        rest = match rest.iter().position(|&byte| byte == b' ') {
-            Some(blank) => rest[blank..].trim_ascii_start(),
-            None => b"",
-        };
+/// What a listing is about: the argument without its options, and before that the names that it may be as it is, or with
+/// some of its words as options.
+fn names_of(argument: &[u8]) -> (&[u8], Vec<&[u8]>) {
+    let (mut rest, mut literal) = (argument, Vec::new());
+    while let Some((shorter, more)) = without_option(rest) {
+        if literal.len() < limits::OPTION_WORDS_MAX {
+            literal.push(rest);
+        }
+        rest = shorter;
+        if !more {
+            break;
+        }
     }
-    rest
+    (rest, literal)
+}
+
+/// The argument without its first word, if that is an option of `ls`, and whether further words may be options too.
+///
+/// Clients write `LIST -al path` as they would in a shell; everything is listed in any case.
+fn without_option(argument: &[u8]) -> Option<(&[u8], bool)> {
+    if argument.first() != Some(&b'-') {
+        return None;
+    }
+    let end = argument.iter().position(|&byte| byte == b' ').unwrap_or(argument.len());
+    Some((argument[end..].trim_ascii_start(), &argument[..end] != b"--"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn listed(argument: &str) -> (String, Vec<String>) {
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        let (name, literal) = names_of(argument.as_bytes());
+        (text(name), literal.into_iter().map(text).collect())
+    }
+
     #[test]
-    fn options_of_ls_are_no_names() {
-        for (argument, name) in
-            [("", ""), ("-a", ""), ("-al dir name", "dir name"), ("-a -l x", "x"), ("dir -a", "dir -a"), ("- x", "x")]
-        {
-            assert_eq!(without_options(argument.as_bytes()), name.as_bytes(), "{argument:?}");
+    fn words_that_look_like_options_may_be_names() {
+        for (argument, name, literal) in [
+            ("", "", &[][..]),
+            ("dir -a", "dir -a", &[]),
+            ("-a", "", &["-a"]),
+            ("-al dir name", "dir name", &["-al dir name"]),
+            ("-a -l x", "x", &["-a -l x", "-l x"]),
+            ("-a -backup", "", &["-a -backup", "-backup"]),
+            ("- x", "x", &["- x"]),
+            ("-- -backup", "-backup", &["-- -backup"]),
+            ("-a -- -b -c", "-b -c", &["-a -- -b -c", "-- -b -c"]),
+            ("--", "", &["--"]),
+            ("-a -b -c -d -e f", "f", &["-a -b -c -d -e f", "-b -c -d -e f", "-c -d -e f", "-d -e f"]),
+        ] {
+            assert_eq!(
+                listed(argument),
+                (name.to_owned(), literal.iter().map(|&l| l.to_owned()).collect()),
+                "{argument:?}"
+            );
         }
     }
 }
