@@ -28,8 +28,7 @@ pub(crate) fn ls(args: &Ls, connection: &Connection) -> Result<(), Trouble> {
     let mut sessions = Sessions::new(connection);
     let results = targets.iter().map(|target| list(sessions.on(&target.server)?, &target.path, form));
     let result = run_all(results);
-    sessions.end();
-    result
+    result.and(sessions.end())
 }
 
 /// `muxftp get`.
@@ -37,8 +36,7 @@ pub(crate) fn get(args: &Get, connection: &Connection) -> Result<(), Trouble> {
     let targets = parse_downloads(args, args.urls.len() > 1)?;
     let mut sessions = Sessions::new(connection);
     let result = get_all(&targets, args, &mut sessions);
-    sessions.end();
-    result
+    result.and(sessions.end())
 }
 
 /// `muxftp mget`.
@@ -46,8 +44,7 @@ pub(crate) fn mget(args: &Get, connection: &Connection) -> Result<(), Trouble> {
     let patterns = parse_downloads(args, true)?;
     let mut sessions = Sessions::new(connection);
     let result = expand(&patterns, &mut sessions).and_then(|targets| get_all(&targets, args, &mut sessions));
-    sessions.end();
-    result
+    result.and(sessions.end())
 }
 
 /// What is to be downloaded; `many`: perhaps several files.
@@ -137,8 +134,7 @@ fn put_all(files: &[OsString], target: &Target, args: &Put, connection: &Connect
         Ok(())
     });
     let result = run_all(results);
-    sessions.end();
-    result
+    result.and(sessions.end())
 }
 
 /// `muxftp mirror`.
@@ -157,8 +153,7 @@ pub(crate) fn mirror(args: &Mirror, connection: &Connection) -> Result<(), Troub
     let plan = Plan::new(args, target.path, local.into());
     let mut engine = Engine::new(&target.server, connection)?;
     let result = mirror::run(&mut engine, &plan).map(|line| println!("{line}"));
-    engine.quit();
-    result
+    result.and(engine.quit())
 }
 
 /// Prints the names in a directory of the server.
@@ -251,16 +246,18 @@ struct PlannedUpload {
 pub(crate) struct Sessions<'a> {
     connection: &'a Connection,
     engine: Option<Engine>,
+    /// A session before this one has reported an operation as not confirmed.
+    left: Result<(), Trouble>,
 }
 
 impl<'a> Sessions<'a> {
     pub(crate) fn new(connection: &'a Connection) -> Sessions<'a> {
-        Sessions { connection, engine: None }
+        Sessions { connection, engine: None, left: Ok(()) }
     }
 
     pub(crate) fn on(&mut self, server: &ServerName) -> Result<&mut Engine, Trouble> {
         if self.engine.as_ref().is_some_and(|engine| engine.server() != server) {
-            self.end();
+            self.left = self.end();
         }
         match &mut self.engine {
             Some(engine) => Ok(engine),
@@ -268,9 +265,15 @@ impl<'a> Sessions<'a> {
         }
     }
 
-    pub(crate) fn end(&mut self) {
-        if let Some(mut engine) = self.engine.take() {
-            engine.quit();
+    /// Ends the session.
+    ///
+    /// # Errors
+    /// An operation that had seemed done was reported as not confirmed.
+    pub(crate) fn end(&mut self) -> Result<(), Trouble> {
+        let left = std::mem::replace(&mut self.left, Ok(()));
+        match self.engine.take() {
+            Some(mut engine) => left.and(engine.quit()),
+            None => left,
         }
     }
 }

@@ -56,6 +56,5 @@ fn on_each(
         }
         Ok(())
     }));
-    sessions.end();
-    result
+    result.and(sessions.end())
 }

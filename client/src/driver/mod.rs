@@ -221,6 +221,11 @@ impl<T: Copy, B: Body> Connection<T, B> {
         self.session.features()
     }
 
+    /// The reply that came unasked and ended the session, see [`ClientSession::surplus`].
+    pub fn surplus(&self) -> Option<&[u8]> {
+        self.session.surplus()
+    }
+
     /// Bytes moved so far by the present operation.
     pub fn bytes_moved(&self) -> u64 {
         self.data.as_ref().map_or(0, |data| data.bytes)

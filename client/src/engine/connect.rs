@@ -131,7 +131,8 @@ impl Engine {
         if !self.peer.connection.as_ref().is_some_and(Connection::is_out_of_tickets) {
             return Ok(());
         }
-        self.quit();
+        // A doubt is reported at the end.
+        let _ = self.quit();
         let Some(by_tls12) = self.log_in.by_tls12() else { return self.connect() };
         let usual = std::mem::replace(&mut self.log_in, by_tls12);
         match self.connect() {

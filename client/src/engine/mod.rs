@@ -6,15 +6,19 @@
 //! Invariant: after an error the session is either ready for the next operation or closed.
 
 mod connect;
+mod doubt;
+mod peer;
 mod verdict;
 
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use muxftp_client::driver::{Connection, Finished, OperationResult, Timeline};
 use muxftp_proto::client::io::{ClientStep, ClientTimeouts, Failure, Operation, Outcome, Told};
 use muxftp_proto::{Dialect, Escaped, Features};
-use muxftp_reactor::{Again, Clock, Handler, Key, Reactor, Readiness};
+use muxftp_reactor::{Clock, Reactor};
 use rustix::process::Signal;
 
 use crate::args;
@@ -22,6 +26,7 @@ use crate::content::Content;
 use crate::login::{self, LogIn};
 use crate::target::ServerName;
 use crate::trouble::{Trouble, words};
+use peer::{Peer, Source};
 
 /// A session, made when it is first needed.
 pub(crate) struct Engine {
@@ -36,6 +41,10 @@ pub(crate) struct Engine {
     clear_is_told: bool,
     /// The working directory, once it is another than the log-in leads to.
     directory: Option<Vec<u8>>,
+    /// The last operation, if only one reply shows that it was done.
+    unconfirmed: Option<String>,
+    /// An operation was reported as not confirmed; shared with the siblings.
+    doubts: Arc<AtomicBool>,
 }
 
 /// An operation that was done.
@@ -55,20 +64,6 @@ pub(crate) struct Watch<'a> {
     pub(crate) progress: Option<&'a mut dyn FnMut(u64, Option<u64>)>,
     /// Give up, and close the session, after this time.
     pub(crate) limit: Option<Duration>,
-}
-
-/// What a source of the reactor is.
-#[derive(Debug, Clone, Copy)]
-enum Source {
-    Control,
-    Data,
-}
-
-/// What the reactor calls.
-struct Peer {
-    connection: Option<Connection<Source, Content>>,
-    buffer: Box<[u8]>,
-    signal: Option<i32>,
 }
 
 impl Engine {
@@ -94,6 +89,8 @@ impl Engine {
             verbose: connection.verbose,
             clear_is_told: false,
             directory: None,
+            unconfirmed: None,
+            doubts: Arc::default(),
         })
     }
 
@@ -130,7 +127,9 @@ impl Engine {
             self.renew_tickets()?;
         }
         let finished = self.run_once(operation.clone(), content, &mut watch)?;
-        // A server may close an idle session at the very moment of the command; nothing has been done then.
+        // A server may close an idle session at the very moment of the command; nothing has been done then. When it had said
+        // something that nobody asked for, nothing was sent.
+        self.look_for_surplus();
         let was_stale = was_open && matches!(&finished.result, OperationResult::Ended(outcome, _) if is_stale(outcome));
         let finished = match was_stale {
             true => {
@@ -139,7 +138,10 @@ impl Engine {
             }
             false => finished,
         };
-        self.conclude(finished, what)
+        let done = self.conclude(finished, what)?;
+        self.note_done(operation, what);
+        self.look_for_surplus();
+        Ok(done)
     }
 
     /// Does an operation that moves no bytes; gives the answer, if it is a question.
@@ -184,6 +186,8 @@ impl Engine {
             verbose: self.verbose,
             clear_is_told: self.clear_is_told,
             directory: self.directory.clone(),
+            unconfirmed: None,
+            doubts: Arc::clone(&self.doubts),
         })
     }
 
@@ -193,13 +197,19 @@ impl Engine {
     }
 
     /// Ends the session politely, if there is one; a server that does not answer is left.
-    pub(crate) fn quit(&mut self) {
+    ///
+    /// # Errors
+    /// An operation that had seemed done was reported as not confirmed.
+    pub(crate) fn quit(&mut self) -> Result<(), Trouble> {
         if self.catch_up().is_ok() && self.is_open() {
             let mut watch = Watch { limit: Some(FAREWELL_TIME), ..Watch::default() };
             // The session is over either way, and nobody waits for anything from it.
-            let _ = self.run_once(Operation::Quit, Content::Nothing, &mut watch);
+            if let Ok(finished) = self.run_once(Operation::Quit, Content::Nothing, &mut watch) {
+                self.judge_farewell(&finished);
+            }
         }
         self.hang_up();
+        self.verdict_of_doubts()
     }
 
     /// Before a person's next command: an old Ctrl-C was meant for what ran then.
@@ -224,6 +234,7 @@ impl Engine {
     /// Takes note of what came while nobody waited: a signal, or a server that has closed the session.
     fn take_note(&mut self) -> Result<(), Trouble> {
         self.reactor.turn(&mut self.peer, Some(Duration::ZERO)).map_err(system)?;
+        self.look_for_surplus();
         Ok(())
     }
 
@@ -318,32 +329,6 @@ impl Engine {
     }
 }
 
-impl Peer {
-    fn new() -> Peer {
-        Peer { connection: None, buffer: vec![0; BUFFER_BYTES].into(), signal: None }
-    }
-}
-
-impl Handler<Source> for Peer {
-    fn ready(&mut self, rx: &mut Reactor<Source>, _key: Key, source: Source, readiness: Readiness) -> Again {
-        match (&mut self.connection, source) {
-            (None, _) => Again::No,
-            (Some(connection), Source::Control) => connection.ready_control(rx, readiness, &mut self.buffer),
-            (Some(connection), Source::Data) => connection.ready_data(rx, &mut self.buffer),
-        }
-    }
-
-    fn timeout(&mut self, rx: &mut Reactor<Source>, _key: Key, _source: Source) {
-        if let Some(connection) = &mut self.connection {
-            connection.timeout(rx);
-        }
-    }
-
-    fn signal(&mut self, _rx: &mut Reactor<Source>, signal: i32) {
-        self.signal = Some(signal);
-    }
-}
-
 /// Of an operation for a session that was over before it began.
 fn lost(content: Content) -> Finished<Content> {
     let outcome = Outcome::Failed { step: ClientStep::Negotiate, failure: Failure::ControlLost };
@@ -379,9 +364,6 @@ const SIGNALS: [i32; 3] = [Signal::INT.as_raw(), Signal::TERM.as_raw(), Signal::
 
 /// Of a server that has gone without a word.
 const CLOSED: &str = "the server has closed the connection";
-
-/// As the server reads and writes: large enough that system calls do not count.
-const BUFFER_BYTES: usize = 256 * 1024;
 
 /// How often a person sees a figure change.
 const PROGRESS_TICK: Duration = Duration::from_millis(100);

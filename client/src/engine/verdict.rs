@@ -65,13 +65,28 @@ impl Engine {
             (Failure::ClearBeforeTls, _) => "the server speaks in the clear where TLS is to begin".to_owned(),
             (Failure::Farewell(text), _) => format!("the server has ended the session: {}", Escaped(text)),
             (Failure::DataLost | Failure::DataConnect, _) => "the data connection broke".to_owned(),
-            (Failure::UnexpectedReply(line), _) => format!(
-                "`{}` makes no sense here: does the server speak {}?",
-                Escaped(&line[..line.len().min(limits::SHOWN_BYTES)]),
-                self.server.dialect
+            (Failure::OutOfStep { command: Some(command), reply }, _) if command.is_empty() => {
+                format!("`{}` is not the greeting of an ftp server", shown(reply))
+            }
+            (Failure::OutOfStep { command: Some(command), reply }, _) => format!(
+                "the server's replies are out of step: `{}` is not a reply to {}, which was not confirmed",
+                shown(reply),
+                shown(command)
             ),
+            (Failure::OutOfStep { command: None, reply }, _) => format!(
+                "the server's replies are out of step: `{}` came unasked, and no further command was sent",
+                shown(reply)
+            ),
+            (Failure::UnexpectedReply(line), _) => {
+                format!("`{}` makes no sense here: does the server speak {}?", shown(line), self.server.dialect)
+            }
         }
     }
+}
+
+/// What a server said, for a message.
+pub(super) fn shown(line: &[u8]) -> Escaped<'_> {
+    Escaped(&line[..line.len().min(limits::SHOWN_BYTES)])
 }
 
 /// An error's words, of TLS or the system.

@@ -167,7 +167,8 @@ fn work(engine: &mut Engine, is_upload: bool, receiver: &Mutex<Receiver<Job>>, s
             }
         }
     }
-    engine.quit();
+    // The doubts of a worker are those of the session that it is a sibling of.
+    let _ = engine.quit();
 }
 
 /// What waits to be moved, until no more is to come.

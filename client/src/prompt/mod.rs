@@ -44,13 +44,15 @@ pub(crate) fn run(url: &str, connection: &Connection, with_menu: bool) -> Result
     let prompt =
         Prompt { engine: Rc::new(RefCell::new(engine)), connection: connection.clone(), waiting: Arc::default() };
     prompt.let_signals_end_the_wait()?;
+    let is_script = editor.is_none();
     let result = match editor {
         editor if with_menu => prompt.offer_menu(editor),
         Some(editor) => prompt.converse(editor),
         None => prompt.follow_script(),
     };
-    prompt.engine.borrow_mut().quit();
-    result
+    let end = prompt.engine.borrow_mut().quit();
+    // A person has seen it.
+    result.and(if is_script { end } else { Ok(()) })
 }
 
 /// A server, and perhaps a directory there.
@@ -75,7 +77,7 @@ fn open(target: &Target, connection: &Connection) -> Result<Engine, Trouble> {
         let what = format!("cd {}", Escaped(&target.path));
         let gone = engine.ask(&Operation::ChangeDirectory { name: target.path.clone() }, &what);
         if let Err(trouble) = gone.and_then(|_| engine.remember_directory()) {
-            engine.quit();
+            let _ = engine.quit();
             return Err(trouble);
         }
     }
@@ -240,23 +242,24 @@ impl Prompt {
             Line::Shell(command) => self.wait(|| run_shell(&command))?,
             Line::Command(Verb::Exit, ..) => return Ok(Next::End),
             Line::Command(Verb::Connect, _, words) => {
-                if let Err(trouble) = self.go_to(&words[0]) {
-                    return Ok(Next::Astray(trouble));
-                }
+                return match self.go_to(&words[0]) {
+                    Ok(left) => left.map(|()| Next::Line),
+                    Err(trouble) => Ok(Next::Astray(trouble)),
+                };
             }
             Line::Command(verb, flags, words) => act::run(&mut self.engine.borrow_mut(), verb, &flags, &words)?,
         }
         Ok(Next::Line)
     }
 
-    /// Leaves this server for another, once there is a session there.
-    fn go_to(&self, url: &str) -> Result<(), Trouble> {
+    /// Leaves this server for another, once there is a session there; gives how the old session ended.
+    fn go_to(&self, url: &str) -> Result<Result<(), Trouble>, Trouble> {
         let target = parse(url)?;
         let connection = self.connection.fitting(target.server.dialect);
         let mut left = self.engine.replace(open(&target, &connection)?);
-        left.quit();
+        let end = left.quit();
         println!("Connected to {}.", self.engine.borrow().server());
-        Ok(())
+        Ok(end)
     }
 
     /// Waits for a person, or for a program of theirs.

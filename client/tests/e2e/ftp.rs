@@ -271,6 +271,7 @@ fn half_of_a_file(says_end: bool) -> Fake {
                     drop(data);
                     "226 done".to_owned()
                 }
+                "TYPE" | "PBSZ" | "PROT" => "200 fine".to_owned(),
                 _ => "230 fine".to_owned(),
             };
             control.write_all(format!("{answer}\r\n").as_bytes()).unwrap();

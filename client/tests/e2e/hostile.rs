@@ -180,6 +180,7 @@ fn an_upload_that_a_server_of_ftp_takes_back_is_a_failure() {
                         assert_eq!(bytes, b"12345");
                         reply.to_owned()
                     }
+                    "TYPE" => "200 fine".to_owned(),
                     _ => "230 fine".to_owned(),
                 };
                 control.say(format!("{answer}\r\n").as_bytes());

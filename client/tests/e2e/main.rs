@@ -13,6 +13,7 @@ mod mirror_delete;
 mod mirror_flags;
 mod old_server;
 mod oneshot;
+mod out_of_step;
 mod peers;
 mod pieces;
 mod prompt;

@@ -97,7 +97,10 @@ impl Script {
                 "NLST" if self.kind == Kind::Long => "502 no".to_owned(),
                 "LIST" if argument == "-a" && self.kind == Kind::Long => "501 no such option".to_owned(),
                 "LIST" | "NLST" => self.list(&directory, &mut control, &data),
+                "MLST" => "502 no".to_owned(),
                 "MKD" => "550 it is there".to_owned(),
+                "USER" => "230 in".to_owned(),
+                "TYPE" => "200 fine".to_owned(),
                 _ => "250 fine".to_owned(),
             };
             control.say(format!("{answer}\r\n").as_bytes());

@@ -172,6 +172,11 @@ impl Control {
         self.stream.get_mut().write_all(text).unwrap();
     }
 
+    /// As [`Control::say`], to a client that may be gone.
+    pub fn try_say(&mut self, text: &[u8]) -> std::io::Result<()> {
+        self.stream.get_mut().write_all(text)
+    }
+
     /// Opens a data port, names it, and takes the connection.
     pub fn open_data(&mut self) -> TcpStream {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();

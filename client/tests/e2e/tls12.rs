@@ -72,6 +72,7 @@ fn obey(control: &mut Tls, config: &Arc<ServerConfig>, kept: &mut Vec<u8>) {
                 data.flush().unwrap();
                 "226 done".to_owned()
             }
+            "TYPE" | "PBSZ" | "PROT" => "200 fine".to_owned(),
             _ => "230 fine".to_owned(),
         };
         control.write_all(format!("{answer}\r\n").as_bytes()).unwrap();

@@ -150,6 +150,9 @@ impl Fault {
             Failure::DataConnect => Fault::new(FailureKind::Connect, format!("no data connection{system}")),
             Failure::DataLost => Fault::new(FailureKind::Closed, format!("the data connection broke{system}")),
             Failure::UnexpectedReply(line) => Fault::new(FailureKind::UnexpectedReply, Escaped(line).to_string()),
+            Failure::OutOfStep { reply, .. } => {
+                Fault::new(FailureKind::UnexpectedReply, format!("replies out of step: {}", Escaped(reply)))
+            }
         }
     }
 

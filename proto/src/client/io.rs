@@ -213,7 +213,7 @@ pub enum Outcome {
     Complete,
     /// As asked, and the server told this.
     Told(Told),
-    /// The server said no, in these words, or what it said does not answer the question. The session goes on.
+    /// The server refused, in these words, or its answer has no value that can be read. The session continues.
     Refused {
         /// The reply's number; 0 in dialects without.
         code: u16,
@@ -311,6 +311,14 @@ pub enum Failure {
     DataLost,
     /// A line that is no reply, or none that can come here.
     UnexpectedReply(Vec<u8>),
+    /// A reply that its command cannot have: it belongs to another one, and no later reply can be attributed. Whether the
+    /// command was done is not known. Only in `ftp`.
+    OutOfStep {
+        /// The line that it came after, without a password. `None`: it came unasked before the next line, which was not sent.
+        command: Option<Vec<u8>>,
+        /// Its number and its words, as they came.
+        reply: Vec<u8>,
+    },
 }
 
 /// The steps of an operation.

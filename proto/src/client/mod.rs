@@ -183,6 +183,12 @@ impl ClientSession {
         &self.talk.dialogue
     }
 
+    /// The reply that came unasked after the last operation, and ended the session: the reply to that operation may have
+    /// been another one's. A transfer whose preliminary reply had come is certain all the same.
+    pub fn surplus(&self) -> Option<&[u8]> {
+        self.talk.surplus.as_deref()
+    }
+
     fn waits(&self) -> Option<Wait> {
         match &self.machine {
             Machine::Line(machine) => machine.waits(),

@@ -22,6 +22,8 @@ pub(super) struct Talk {
     pub(super) outcome: Option<Outcome>,
     /// The control connection ended behind the final reply of an operation whose bytes still move.
     pub(super) control_lost: bool,
+    /// What came unasked after the last operation, and ended the session.
+    pub(super) surplus: Option<Vec<u8>>,
     /// Commands and replies of the present operation, for people.
     pub(super) dialogue: Vec<u8>,
 }
@@ -48,6 +50,7 @@ impl Talk {
             effects: VecDeque::new(),
             outcome: None,
             control_lost: false,
+            surplus: None,
             dialogue: Vec::new(),
         }
     }

@@ -6,7 +6,7 @@
 //! session explicit, required       a new session; what its settings have besides the usual
 //! do get notes.txt from 5          the person wants
 //! C: RETR notes.txt                the session says
-//! S: 150 Here it comes             the server says
+//! S: 150 Here it comes             the server says; `a | b` is two lines that come together
 //! -> connect to port 20001         the session wants
 //! <- connected                     the driver tells
 //! = complete                       how the operation ended
@@ -18,6 +18,7 @@
 #![allow(clippy::unwrap_used, reason = "clippy.toml allows it in test functions, but not in their helpers")]
 
 mod cells;
+mod out_of_step;
 mod player;
 #[path = "../transcripts/said.rs"]
 mod said;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use muxftp_proto::client::io::{
-    ClientEffect, ClientEvent, ClientTimeouts, DataMode, Extended, FtpSettings, ListingForm, Operation, Outcome,
-    PutMode, Security, Told,
+    ClientEffect, ClientEvent, ClientTimeouts, DataMode, Extended, Failure, FtpSettings, ListingForm, Operation,
+    Outcome, PutMode, Security, Told,
 };
 use muxftp_proto::{ClientSession, Escaped, Secret};
 
@@ -110,7 +110,9 @@ impl Player {
 
     pub fn give(&mut self, line: &str) {
         if let Some(said) = line.strip_prefix("S: ") {
-            let bytes = [unescape(said).as_slice(), b"\r\n"].concat();
+            // Lines that come together.
+            let bytes: Vec<u8> =
+                said.split(" | ").flat_map(|line| [unescape(line).as_slice(), b"\r\n"].concat()).collect();
             let pieces: Vec<&[u8]> = match self.pieces {
                 Pieces::Lines => vec![&bytes],
                 Pieces::Bytes => bytes.chunks(1).collect(),
@@ -251,6 +253,10 @@ fn result(outcome: &Outcome) -> String {
         Outcome::Unsayable => "unsayable".to_owned(),
         Outcome::DataFailed { step } => format!("data failed: {step:?}"),
         Outcome::Aborted { code } => format!("aborted {code}"),
+        Outcome::Failed { failure: Failure::OutOfStep { command, reply }, .. } => match command {
+            Some(command) => format!("out of step: {} to {}", text(reply), text(command)),
+            None => format!("out of step: {} unasked", text(reply)),
+        },
         Outcome::Failed { step, failure } => format!("failed: {step:?} {failure:?}"),
     }
 }

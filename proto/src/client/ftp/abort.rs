@@ -13,7 +13,7 @@ use crate::dialect::ftp::request;
 use crate::dialect::ftp::verbs::Verb;
 
 use super::transfer::{Data, Stage, Transfer, Way};
-use super::{FtpClient, Phase, say};
+use super::{FtpClient, Phase};
 
 /// A transfer that is being given up.
 #[derive(Debug)]
@@ -28,10 +28,7 @@ pub(super) struct Abort {
 }
 
 impl Abort {
-    /// Without the Telnet commands of RFC 959 4.1: servers that look at the control connection during a transfer look for
-    /// the word, and not all of them know it with other bytes before it (pure-ftpd); TLS has no urgent data at all.
-    pub(super) fn begin(talk: &mut Talk, holds_data: bool, now: Instant) -> Abort {
-        say(talk, &request::line(Verb::Abor, b""));
+    fn begin(holds_data: bool, now: Instant) -> Abort {
         Abort { since: now, holds_data, ended: None, more: 0 }
     }
 
@@ -70,7 +67,11 @@ impl FtpClient {
                     } else if transfer.data == Data::Moving {
                         talk.effect(ClientEffect::StopMoving);
                     }
-                    self.phase = Phase::Aborting(Abort::begin(talk, transfer.data.is_held(), now));
+                    // Without the Telnet commands of RFC 959 4.1: servers that look at the control connection during a
+                    // transfer look for the word, and not all of them know it with other bytes before it (pure-ftpd);
+                    // TLS has no urgent data at all.
+                    self.say(talk, &request::line(Verb::Abor, b""));
+                    self.phase = Phase::Aborting(Abort::begin(transfer.data.is_held(), now));
                 }
                 _ => {
                     transfer.given_up = true;
@@ -94,11 +95,15 @@ impl FtpClient {
     pub(super) fn abort_answered(&mut self, talk: &mut Talk, mut abort: Abort, answer: &Answer, now: Instant) {
         match abort.ended {
             _ if answer.is_preliminary() => abort.since = now,
+            None if !can_end_a_transfer(answer.code) => {
+                self.phase = Phase::Aborting(abort);
+                return self.out_of_step(talk, answer);
+            }
             None => {
                 abort.drop_data(talk);
                 abort.ended = Some(answer.code);
                 abort.since = now;
-                say(talk, &request::line(Verb::Noop, b""));
+                self.say(talk, &request::line(Verb::Noop, b""));
             }
             Some(code) if answer.code == NOOP_DONE => return self.finish(talk, Outcome::Aborted { code }),
             Some(_) => abort.more += 1,
@@ -121,6 +126,11 @@ impl FtpClient {
             self.fail(talk, Failure::TimedOut);
         }
     }
+}
+
+/// RFC 959 5.4, of a transfer and of ABOR; or a refusal of either.
+fn can_end_a_transfer(code: u16) -> bool {
+    matches!(code, 200 | 225 | 226 | 250 | 400..)
 }
 
 /// How long a server may take to hear ABOR beside the data of an upload. Many never do.

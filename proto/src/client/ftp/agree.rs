@@ -12,8 +12,8 @@ use crate::dialect::ftp::answer::{self, Answer};
 use crate::dialect::ftp::request;
 use crate::dialect::ftp::verbs::Verb;
 
+use super::FtpClient;
 use super::transfer::{Data, Stage, Transfer};
-use super::{FtpClient, say};
 
 impl FtpClient {
     /// The data connection is to be agreed on.
@@ -44,7 +44,7 @@ impl FtpClient {
     }
 
     fn ask_passive(&mut self, talk: &mut Talk, transfer: Transfer, extended: bool, now: Instant) {
-        say(talk, &request::line(if extended { Verb::Epsv } else { Verb::Pasv }, b""));
+        self.say(talk, &request::line(if extended { Verb::Epsv } else { Verb::Pasv }, b""));
         self.phase = transfer.wait(Stage::Passive { extended }, now);
     }
 
@@ -64,7 +64,7 @@ impl FtpClient {
                 (Verb::Eprt, true)
             }
         };
-        say(talk, &request::line(verb, &argument));
+        self.say(talk, &request::line(verb, &argument));
         self.phase = transfer.wait(Stage::Active { extended, address }, now);
     }
 

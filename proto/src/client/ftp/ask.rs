@@ -13,7 +13,7 @@ use crate::representation::listed::{Listed, ListedKind, parse_facts};
 use crate::representation::time::print_time_val;
 
 use super::transfer::{Errand, Way};
-use super::{FtpClient, Phase, say};
+use super::{FtpClient, Phase};
 
 /// What is asked, for the answer.
 #[derive(Debug)]
@@ -118,7 +118,7 @@ impl FtpClient {
             Question::Quoted => self.binary = false,
             _ => {}
         }
-        say(talk, line);
+        self.say(talk, line);
         self.phase = Phase::Asking { since: now, question };
     }
 
@@ -128,6 +128,8 @@ impl FtpClient {
             return;
         }
         match (question, answer.class()) {
+            // Not done, and therefore not granted.
+            (Question::Done, 2) if answer.code == SUPERFLUOUS => self.refuse(talk, answer),
             (Question::Farewell, _) => {
                 self.end(talk);
                 talk.conclude(Outcome::Complete);
@@ -147,8 +149,11 @@ impl FtpClient {
                     let line = request::line(Verb::Mdtm, &said);
                     self.ask(talk, &line, Question::TimeOf(name, size), now);
                 }
-                _ => self.refuse(talk, answer),
+                _ => self.lose_step(talk, Question::SizeOf(name), answer, now),
             },
+            (question @ Question::TimeOf(..), 2) if is_of_another(&question, answer) => {
+                self.lose_step(talk, question, answer, now);
+            }
             (Question::TimeOf(name, size), _) => {
                 let modified = answer.is_complete().then(|| answer::modified(answer)).flatten();
                 let entry = Listed { name, kind: ListedKind::File, size: Some(size), modified, ..Listed::UNKNOWN };
@@ -156,12 +161,32 @@ impl FtpClient {
             }
             (question, 2) => match told(&question, answer) {
                 Some(told) => self.finish(talk, Outcome::Told(told)),
+                None if is_of_another(&question, answer) => self.lose_step(talk, question, answer, now),
                 None => self.refuse(talk, answer),
             },
             _ => self.refuse(talk, answer),
         }
     }
+
+    fn lose_step(&mut self, talk: &mut Talk, question: Question, answer: &Answer, now: Instant) {
+        self.phase = Phase::Asking { since: now, question };
+        self.out_of_step(talk, answer);
+    }
 }
+
+/// Whether the answer cannot be to this question, although its number could: SIZE, MDTM and MFMT share 213, and MLST has
+/// the 250 of DELE.
+fn is_of_another(question: &Question, answer: &Answer) -> bool {
+    match question {
+        Question::Size | Question::SizeOf(_) => answer::size(answer).is_none(),
+        Question::Modified | Question::TimeOf(..) => !answer::is_like_a_time(answer),
+        Question::Entry => answer.lines.len() == 1,
+        _ => false,
+    }
+}
+
+/// RFC 959 5.4: the command is not implemented, and superfluous at this site.
+const SUPERFLUOUS: u16 = 202;
 
 /// The value in an answer; `None`: there is none.
 fn told(question: &Question, answer: &Answer) -> Option<Told> {

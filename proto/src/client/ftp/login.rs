@@ -10,7 +10,8 @@ use crate::dialect::ftp::request;
 use crate::dialect::ftp::telnet::TelnetFilter;
 use crate::dialect::ftp::verbs::Verb;
 
-use super::{FAREWELL, FtpClient, Phase, say};
+use super::replies::Fitting;
+use super::{FAREWELL, FtpClient, Phase};
 
 /// What is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +60,8 @@ impl FtpClient {
                 self.request(talk, request::AUTH_TLS, Stage::Auth, now);
             }
             Stage::Greeting if granted => self.say_user(talk, now),
-            Stage::Auth if granted => self.start_tls(talk, now),
+            // Some servers answer 334.
+            Stage::Auth if granted || answer.is_intermediate() => self.start_tls(talk, now),
             Stage::Auth if self.settings.security == (Security::Explicit { required: false }) => {
                 self.say_user(talk, now);
             }
@@ -147,11 +149,14 @@ impl FtpClient {
     }
 
     fn request(&mut self, talk: &mut Talk, line: &[u8], stage: Stage, now: Instant) {
-        say(talk, line);
+        self.say(talk, line);
         self.wait_for(stage, now);
     }
 
     fn wait_for(&mut self, stage: Stage, now: Instant) {
+        if stage == Stage::Greeting {
+            self.fitting = Fitting::GREETING;
+        }
         self.phase = Phase::LoggingIn { since: now, stage };
     }
 

@@ -1,10 +1,11 @@
 //! The client's machine for `ftp`: log-in, questions with one answer, transfers, and the way out of them.
 //!
 //! It must not know sockets, files or clocks. Command words and numbers of values are `dialect`'s; here stands what is said
-//! when, and what an answer's first digit leads to.
+//! when, and what an answer leads to. Which replies a command can have is in `replies`.
 //!
 //! # Invariants
-//! - One command is on its way at a time, but for ABOR.
+//! - One command is on its way at a time, but for ABOR; nothing is sent while a reply that nobody asked for waits.
+//! - A reply that its command cannot have ends the session.
 //! - A transfer's command is said only when its data connection is there, or the server has agreed to make it: what cannot
 //!   be reached is found out before the server waits for it.
 //! - An upload is complete only by the server's final word.
@@ -13,6 +14,7 @@ mod abort;
 mod agree;
 mod ask;
 mod login;
+mod replies;
 mod transfer;
 
 use std::net::IpAddr;
@@ -23,6 +25,7 @@ use crate::dialect::ftp::answer::{Answer, AnswerReader, NoAnswer};
 use crate::dialect::ftp::feature::Features;
 use crate::dialect::ftp::request;
 use crate::dialect::ftp::telnet::TelnetFilter;
+use crate::wire::outbox::Outbox;
 
 use super::io::{ClientEvent, ClientStep, Failure, FtpSettings, Operation, Outcome};
 use super::talk::{Talk, Wait};
@@ -31,6 +34,7 @@ use abort::Abort;
 pub(super) use abort::GRACE;
 use ask::{Plan, Question};
 use login::Stage;
+use replies::Fitting;
 use transfer::Transfer;
 
 /// What a session of `ftp` keeps between its lines.
@@ -49,6 +53,12 @@ pub(super) struct FtpClient {
     position_left: bool,
     /// The server has refused EPSV or EPRT, or nobody could reach what it told: PASV and PORT are said.
     extended_refused: bool,
+    /// The last command as it is shown: without a password.
+    said: Vec<u8>,
+    /// The replies that it can have.
+    fitting: Fitting,
+    /// It was said since the input was last looked at.
+    has_just_said: bool,
     /// The control connection has TLS.
     is_secured: bool,
     /// Data connections are made with TLS.
@@ -85,6 +95,9 @@ impl FtpClient {
             binary: false,
             position_left: false,
             extended_refused: false,
+            said: Vec::new(),
+            fitting: Fitting::GREETING,
+            has_just_said: false,
             is_secured: false,
             protects_data: false,
         }
@@ -108,6 +121,13 @@ impl FtpClient {
     }
 
     pub(super) fn submit(&mut self, talk: &mut Talk, operation: &Operation, now: Instant) {
+        if matches!(self.phase, Phase::Ready) && self.has_unread(talk) {
+            // Nothing was sent: the operation can be repeated in another session.
+            talk.surplus = Some(b"(half a reply)".to_vec());
+            self.end(talk);
+            let failure = Failure::ControlLost;
+            return talk.conclude(Outcome::Failed { step: ClientStep::Negotiate, failure });
+        }
         match (&self.phase, operation) {
             (Phase::New, Operation::LogIn) => self.log_in(talk, now),
             // There is nobody to say it to.
@@ -143,7 +163,11 @@ impl FtpClient {
         if talk.control_lost && self.is_ready() {
             return self.end(talk);
         }
-        while !matches!(self.phase, Phase::New | Phase::Closed) && !self.is_answered() {
+        loop {
+            self.look_for_surplus(talk);
+            if matches!(self.phase, Phase::New | Phase::Closed) || self.is_answered() {
+                break;
+            }
             match talk.next_line() {
                 None => break,
                 Some(Err(failure)) => self.fail(talk, failure),
@@ -164,7 +188,40 @@ impl FtpClient {
         matches!(&self.phase, Phase::Transferring(transfer) if transfer.is_answered())
     }
 
+    /// What waits when a command is said cannot be its reply.
+    fn look_for_surplus(&mut self, talk: &mut Talk) {
+        let has_just_said = std::mem::take(&mut self.has_just_said);
+        if !has_just_said || matches!(self.phase, Phase::Aborting(_) | Phase::Closed) || !self.has_unread(talk) {
+            return;
+        }
+        talk.outbox = Outbox::default();
+        let reply = match talk.next_line() {
+            Some(Ok(line)) => line,
+            _ => b"(half a reply)".to_vec(),
+        };
+        talk.note("S: ", &reply);
+        self.fail(talk, Failure::OutOfStep { command: None, reply });
+    }
+
+    fn has_unread(&self, talk: &Talk) -> bool {
+        talk.input.waiting() > 0 || self.answers.is_open()
+    }
+
+    /// No later reply can be attributed: the session is over, and what became of the command is not known.
+    fn out_of_step(&mut self, talk: &mut Talk, answer: &Answer) {
+        let failure = Failure::OutOfStep { command: Some(self.said.clone()), reply: answer.shown() };
+        self.fail(talk, failure);
+    }
+
     fn hear(&mut self, talk: &mut Talk, answer: Answer, now: Instant) {
+        let is_due = match &self.phase {
+            Phase::Ready | Phase::Aborting(_) => true,
+            Phase::Transferring(transfer) => transfer.is_asking() && self.fitting.allows(answer.code),
+            _ => self.fitting.allows(answer.code),
+        };
+        if answer.code != FAREWELL && !is_due {
+            return self.out_of_step(talk, &answer);
+        }
         if let Phase::LoggingIn { stage, .. } = self.phase {
             return self.log_in_answered(talk, stage, &answer, now);
         }
@@ -176,7 +233,10 @@ impl FtpClient {
             Phase::Transferring(transfer) => self.transfer_answered(talk, transfer, answer, now),
             Phase::Aborting(abort) => self.abort_answered(talk, abort, &answer, now),
             // Nobody has asked: what it belongs to cannot be known, nor what the next one would belong to.
-            Phase::New | Phase::Ready | Phase::LoggingIn { .. } | Phase::Closed => self.end(talk),
+            Phase::New | Phase::Ready | Phase::LoggingIn { .. } | Phase::Closed => {
+                talk.surplus = Some(answer.shown());
+                self.end(talk);
+            }
         }
     }
 
@@ -231,7 +291,12 @@ impl FtpClient {
     pub(super) fn fail(&mut self, talk: &mut Talk, failure: Failure) {
         let (step, failure) = match &self.phase {
             Phase::Closed => return,
-            Phase::New | Phase::Ready => return self.end(talk),
+            Phase::New | Phase::Ready => {
+                if let Failure::UnexpectedReply(line) = failure {
+                    talk.surplus = Some(line);
+                }
+                return self.end(talk);
+            }
             Phase::LoggingIn { .. } | Phase::Asking { .. } => (ClientStep::Negotiate, failure),
             Phase::Transferring(transfer) => transfer.failed(failure),
             Phase::Aborting(_) => (ClientStep::Complete, failure),
@@ -259,12 +324,17 @@ impl FtpClient {
     fn refuse(&mut self, talk: &mut Talk, answer: &Answer) {
         self.finish(talk, Outcome::Refused { code: answer.code, text: answer.text() });
     }
-}
 
-/// Says a line.
-fn say(talk: &mut Talk, line: &[u8]) {
-    request::print(line, talk.outbox.buffer());
-    talk.note("C: ", request::shown(line));
+    /// Says a line.
+    fn say(&mut self, talk: &mut Talk, line: &[u8]) {
+        request::print(line, talk.outbox.buffer());
+        let shown = request::shown(line);
+        talk.note("C: ", shown);
+        self.said.clear();
+        self.said.extend_from_slice(shown);
+        self.fitting = Fitting::of(line);
+        self.has_just_said = true;
+    }
 }
 
 /// The server ends the session (RFC 959 4.2.1); it may come to any command.

@@ -14,7 +14,7 @@ use crate::dialect::ftp::request;
 use crate::dialect::ftp::verbs::Verb;
 
 use super::ask::binary;
-use super::{FtpClient, Phase, say};
+use super::{FtpClient, Phase};
 
 /// What a transfer is to do.
 #[derive(Debug)]
@@ -92,6 +92,18 @@ impl Data {
 }
 
 impl Transfer {
+    /// Whether a reply is due, or may come: not while a data connection is being agreed on, nor behind the last one.
+    pub(super) fn is_asking(&self) -> bool {
+        !matches!(self.stage, Stage::Connecting { .. } | Stage::Listening)
+    }
+
+    /// A transfer is completed only after its 1xx, and an upload only after all of it was sent: an earlier 2xx is a
+    /// reply to something else.
+    fn can_complete(&self) -> bool {
+        let is_sent = self.errand.way == Way::Down || matches!(self.data, Data::Moved | Data::Lost(_));
+        is_sent && matches!(self.stage, Stage::Running { opened: true, .. })
+    }
+
     pub(super) fn is_answered(&self) -> bool {
         matches!(self.stage, Stage::Running { answer: Some(_), .. })
     }
@@ -104,9 +116,7 @@ impl Transfer {
         match (&self.stage, self.data) {
             (Stage::Listening | Stage::Connecting { .. }, _) => Wait::Connect(self.since),
             (Stage::Running { .. }, Data::Moving) => Wait::Byte(self.since),
-            (Stage::Running { opened, answer, .. }, Data::Awaited) if *opened || answer.is_some() => {
-                Wait::Connect(self.since)
-            }
+            (Stage::Running { opened: true, .. }, Data::Awaited) => Wait::Connect(self.since),
             _ => Wait::Reply(self.since),
         }
     }
@@ -163,7 +173,7 @@ impl FtpClient {
         if self.binary {
             return self.agree(talk, transfer, now);
         }
-        say(talk, &binary());
+        self.say(talk, &binary());
         self.phase = Phase::Transferring(transfer);
     }
 
@@ -172,6 +182,10 @@ impl FtpClient {
         if answer.is_preliminary() {
             transfer.hear_preliminary(&answer, now);
             return self.advance(talk, transfer, now);
+        }
+        if answer.is_complete() && matches!(transfer.stage, Stage::Running { .. }) && !transfer.can_complete() {
+            self.phase = Phase::Transferring(transfer);
+            return self.out_of_step(talk, &answer);
         }
         if let Stage::Running { answer: due, .. } = &mut transfer.stage {
             *due = Some(answer);
@@ -209,7 +223,7 @@ impl FtpClient {
         if offset == 0 && !self.position_left {
             return self.run(talk, transfer, now);
         }
-        say(talk, &request::line(Verb::Rest, offset.to_string().as_bytes()));
+        self.say(talk, &request::line(Verb::Rest, offset.to_string().as_bytes()));
         self.phase = transfer.wait(Stage::Restart, now);
     }
 
@@ -218,7 +232,7 @@ impl FtpClient {
             return self.finish(talk, Outcome::DataFailed { step });
         }
         self.position_left = false;
-        say(talk, &transfer.errand.line);
+        self.say(talk, &transfer.errand.line);
         let stage = Stage::Running { opened: false, expected: None, name: None, answer: None };
         self.phase = transfer.wait(stage, now);
     }
@@ -281,7 +295,7 @@ impl FtpClient {
                 self.finish(talk, told.unwrap_or(Outcome::Complete));
             }
             (Some(true), Data::Lost(step)) => self.finish(talk, Outcome::DataFailed { step }),
-            (_, Data::Connected) if *opened || granted.is_some() => {
+            (_, Data::Connected) if *opened => {
                 talk.effect(ClientEffect::StartMoving { expected: *expected });
                 transfer.data = Data::Moving;
                 transfer.since = now;

@@ -62,12 +62,22 @@ impl Answer {
         self.lines.join(&b'\n')
     }
 
+    /// Its number and its words, for people.
+    pub(crate) fn shown(&self) -> Vec<u8> {
+        [self.code.to_string().as_bytes(), b" ", &self.text()].concat()
+    }
+
     fn first(&self) -> &[u8] {
         self.lines.first().map_or(&[], Vec::as_slice)
     }
 }
 
 impl AnswerReader {
+    /// Whether a reply of several lines has begun, and not ended.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
     /// Takes a line; gives the reply that it ends.
     ///
     /// # Errors
@@ -171,6 +181,14 @@ pub(crate) fn size(answer: &Answer) -> Option<u64> {
 pub(crate) fn modified(answer: &Answer) -> Option<i64> {
     parse_time_val(answer.first().trim_ascii())
 }
+
+/// Whether a 213 holds what at least looks like a time: servers have printed years of five digits.
+pub(crate) fn is_like_a_time(answer: &Answer) -> bool {
+    answer.first().trim_ascii().iter().take_while(|byte| byte.is_ascii_digit()).count() >= TIME_DIGITS
+}
+
+/// RFC 3659 2.3: `YYYYMMDDHHMMSS`.
+const TIME_DIGITS: usize = 14;
 
 /// Bytes that a 150 promises: `(1234 bytes)`. A hint, for a progress bar.
 pub(crate) fn promised_bytes(answer: &Answer) -> Option<u64> {
