@@ -16,6 +16,7 @@ fn session_of(dialect: Dialect) -> (ServerSession, Instant) {
         permissions: Permissions::ALL,
         data_connect_timeout: hour,
         stall_timeout: hour,
+        storage_timeout: hour,
         idle_timeout: hour,
         login_timeout: hour,
         tls: TlsMode::Off,

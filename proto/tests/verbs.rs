@@ -22,6 +22,7 @@ impl Situation {
             permissions: Permissions::NONE,
             data_connect_timeout: hour,
             stall_timeout: hour,
+            storage_timeout: hour,
             idle_timeout: hour,
             login_timeout: hour,
             tls: TlsMode::Off,

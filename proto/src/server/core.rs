@@ -26,6 +26,8 @@ pub(super) struct Core {
     /// The data connection that was agreed on for the next transfer.
     pub(super) agreed: DataLeg,
     last_op: OperationId,
+    /// When the last command was taken up.
+    pub(super) taken_up: Instant,
     pub(super) last_activity: Instant,
     /// When a session that is not logged in ends.
     pub(super) login_deadline: Deadline,
@@ -41,13 +43,21 @@ pub(super) enum Phase {
     /// For the next command.
     Ready,
     Transferring(Transfer),
-    /// A task runs, or a data port is being had, of this number.
-    Asking(OperationId),
+    /// The shell runs a task, or opens a data port.
+    Asking(Asked),
     /// TLS is being set up on the control connection, since then.
     Securing(Instant),
     /// The last reply is on its way, since then.
     Closing(Instant),
     Closed,
+}
+
+/// What the shell was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Asked {
+    pub(super) op: OperationId,
+    /// When it was asked, or last reported progress.
+    pub(super) since: Instant,
 }
 
 impl Core {
@@ -60,6 +70,7 @@ impl Core {
             phase: Phase::Ready,
             agreed: DataLeg::default(),
             last_op: OperationId::default(),
+            taken_up: now,
             last_activity: now,
             login_deadline: None,
             bad_commands: 0,
@@ -122,8 +133,13 @@ impl Core {
     /// Has something done; its answer ends the phase.
     pub(super) fn ask(&mut self, task: Task) {
         let op = self.next_op();
-        self.phase = Phase::Asking(op);
+        self.wait_for(op);
         self.effect(Effect::Run { op, task });
+    }
+
+    /// Waits for the shell's answer to `op`, until the storage deadline.
+    pub(super) fn wait_for(&mut self, op: OperationId) {
+        self.phase = Phase::Asking(Asked { op, since: self.taken_up });
     }
 
     /// Begins a transfer over the data connection that was agreed on, if one was. `open` makes the effect that opens its
@@ -241,8 +257,7 @@ impl Core {
                 Some(self.login_deadline.map_or(idle, |login| idle.min(login)))
             }
             Phase::Transferring(transfer) => transfer.deadline(&self.config),
-            // The shell answers, sooner or later.
-            Phase::Asking(_) => None,
+            Phase::Asking(asked) => Some(asked.since + self.config.storage_timeout),
             Phase::Securing(since) => Some(*since + self.config.login_timeout),
             Phase::Closing(since) => Some(*since + limits::LINGER),
             Phase::Closed => None,
@@ -259,6 +274,7 @@ impl Core {
             }
             // Nobody could read why.
             Phase::Securing(_) | Phase::Closing(_) => self.lose(now),
+            // What the question was about, only the commands know.
             Phase::Asking(_) | Phase::Closed => {}
         }
     }

@@ -216,6 +216,11 @@ pub enum Event {
         /// The transfer.
         op: OperationId,
     },
+    /// A task, or the opening of a transfer, has made progress: its deadline starts again.
+    TaskProgress {
+        /// The task or the transfer.
+        op: OperationId,
+    },
     /// A task has ended.
     TaskDone {
         /// The task.
@@ -238,6 +243,7 @@ impl Event {
             | Event::Moved { op, .. }
             | Event::MoveFailed { op, .. }
             | Event::Committed { op }
+            | Event::TaskProgress { op }
             | Event::TaskDone { op, .. } => op,
         }
     }
@@ -321,6 +327,8 @@ pub struct SessionConfig {
     pub data_connect_timeout: Duration,
     /// How long a data connection may go without a byte.
     pub stall_timeout: Duration,
+    /// How long the shell may take to answer a task, to open what a transfer moves, or to give an upload its name.
+    pub storage_timeout: Duration,
     /// How long a session may be silent.
     pub idle_timeout: Duration,
     /// How long a log-in may take from the connection on, in the dialect that has one; and a hand-shake of TLS.

@@ -124,7 +124,7 @@ impl ServerSession {
         }
         match &mut self.mind {
             Mind::Words(words) => words.handle_timeout(&mut self.core, now),
-            Mind::Ftp(_) => self.core.handle_timeout(now),
+            Mind::Ftp(ftp) => ftp.handle_timeout(&mut self.core, now),
         }
         self.go_on(now);
     }
@@ -176,7 +176,7 @@ impl ServerSession {
     pub fn awaits(&self, op: OperationId) -> bool {
         match &self.core.phase {
             Phase::Transferring(transfer) => transfer.op == op,
-            Phase::Asking(asked) => *asked == op,
+            Phase::Asking(asked) => asked.op == op,
             Phase::Ready | Phase::Securing(_) | Phase::Closing(_) | Phase::Closed => false,
         }
     }

@@ -53,12 +53,15 @@ enum Stage {
     Joining(Join),
     /// Bytes move; the time is that of the last progress.
     Moving(Instant),
-    Committing,
+    /// The upload is being given its name, since then.
+    Committing(Instant),
 }
 
 /// What has come together so far, besides the data connection.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Join {
+    /// When the storage was asked for, or last reported progress.
+    asked: Instant,
     /// The storage is open.
     storage: Option<Opened>,
     /// The first reply was given, then.
@@ -109,7 +112,8 @@ pub(super) enum Step {
 impl Transfer {
     /// `leg`: the data connection that was agreed on before, or one that is to be asked for.
     pub(super) fn new(op: OperationId, spec: TransferSpec, leg: DataLeg, now: Instant) -> Transfer {
-        Transfer { op, spec, leg, started: now, bytes: 0, stage: Stage::Joining(Join::default()) }
+        let join = Join { asked: now, storage: None, told: None, ready: false };
+        Transfer { op, spec, leg, started: now, bytes: 0, stage: Stage::Joining(join) }
     }
 
     /// Whether the event is about this transfer or its data connection.
@@ -136,12 +140,16 @@ impl Transfer {
                 *progress = now;
                 return Step::Wait;
             }
-            (Event::Moved { bytes, .. }, Stage::Moving(_)) => return self.moved(bytes),
+            (Event::TaskProgress { .. }, Stage::Joining(Join { asked: since, .. }) | Stage::Committing(since)) => {
+                *since = now;
+                return Step::Wait;
+            }
+            (Event::Moved { bytes, .. }, Stage::Moving(_)) => return self.moved(bytes, now),
             (Event::MoveFailed { bytes, cause, .. }, Stage::Moving(_)) => {
                 self.bytes = bytes;
                 return Step::End(Err(cause));
             }
-            (Event::Committed { .. }, Stage::Committing) => return Step::End(Ok(())),
+            (Event::Committed { .. }, Stage::Committing(_)) => return Step::End(Ok(())),
             (Event::StorageFailed { cause, .. }, _) => return Step::End(Err(cause)),
             (Event::DataFailed { cause, .. }, _) => {
                 self.leg.state = LegState::Failed;
@@ -213,9 +221,12 @@ impl Transfer {
     /// When it is to be given up, and why.
     pub(super) fn deadline(&self, config: &SessionConfig) -> Deadline {
         match &self.stage {
+            Stage::Joining(Join { storage: None, asked: since, .. }) | Stage::Committing(since) => {
+                Some(*since + config.storage_timeout)
+            }
             Stage::Joining(Join { told: Some(since), .. }) => Some(*since + config.data_connect_timeout),
             Stage::Moving(progress) => Some(*progress + config.stall_timeout),
-            Stage::Joining(_) | Stage::Committing => None,
+            Stage::Joining(_) => None,
         }
     }
 
@@ -223,7 +234,8 @@ impl Transfer {
     pub(super) fn timeout_cause(&self) -> Cause {
         match self.stage {
             Stage::Moving(_) => Cause::DataStalled,
-            Stage::Joining(_) | Stage::Committing => Cause::DataTimeout,
+            Stage::Joining(Join { storage: None, .. }) | Stage::Committing(_) => Cause::StorageTimeout,
+            Stage::Joining(_) => Cause::DataTimeout,
         }
     }
 
@@ -235,7 +247,7 @@ impl Transfer {
         match self.stage {
             Stage::Joining(_) => false,
             Stage::Moving(_) => !matches!(self.spec.kind, TransferKind::Upload { declared: None }),
-            Stage::Committing => true,
+            Stage::Committing(_) => true,
         }
     }
 
@@ -246,7 +258,7 @@ impl Transfer {
 
     /// Whether the upload is being given its name, which cannot be taken back.
     pub(super) fn is_committing(&self) -> bool {
-        matches!(self.stage, Stage::Committing)
+        matches!(self.stage, Stage::Committing(_))
     }
 
     /// Whether the first reply was given.
@@ -288,7 +300,7 @@ impl Transfer {
                 debug_assert!(self.bytes == 0, "bytes have moved before all has come together");
             }
             Stage::Moving(_) => {}
-            Stage::Committing => {
+            Stage::Committing(_) => {
                 debug_assert!(self.is_upload(), "only an upload is committed");
                 debug_assert!(self.declared().is_none_or(|size| size == self.bytes), "a commit of another size");
             }
@@ -307,13 +319,13 @@ impl Transfer {
         }
     }
 
-    fn moved(&mut self, bytes: u64) -> Step {
+    fn moved(&mut self, bytes: u64, now: Instant) -> Step {
         self.bytes = bytes;
         match self.spec.kind {
             TransferKind::Download | TransferKind::Listing => Step::End(Ok(())),
             TransferKind::Upload { declared: Some(size) } if bytes < size => Step::End(Err(Cause::ShortUpload)),
             TransferKind::Upload { .. } => {
-                self.stage = Stage::Committing;
+                self.stage = Stage::Committing(now);
                 Step::Commit
             }
         }

@@ -43,6 +43,8 @@ pub enum Cause {
     ReadOnly,
     /// The disk failed.
     DiskError,
+    /// The storage, or what checks passwords, did not answer in time.
+    StorageTimeout,
     /// The server has no descriptor or no memory left.
     OutOfResources,
     /// All data ports are in use.
@@ -115,7 +117,7 @@ pub enum Cause {
 
 impl Cause {
     /// All causes.
-    pub const ALL: [Cause; 53] = [
+    pub const ALL: [Cause; 54] = [
         Cause::UnknownCommand,
         Cause::BadSequence,
         Cause::BadArgument,
@@ -135,6 +137,7 @@ impl Cause {
         Cause::FileTooLarge,
         Cause::ReadOnly,
         Cause::DiskError,
+        Cause::StorageTimeout,
         Cause::OutOfResources,
         Cause::NoDataPort,
         Cause::DataTimeout,
@@ -193,6 +196,7 @@ impl Cause {
             Cause::FileTooLarge => "File Too Large",
             Cause::ReadOnly => "Read-Only File System",
             Cause::DiskError => "Disk Error",
+            Cause::StorageTimeout => "Storage Does Not Answer",
             Cause::OutOfResources => "Server Out Of Resources",
             Cause::NoDataPort => "No Data Port Free",
             Cause::DataTimeout => "Data Connection Timed Out",

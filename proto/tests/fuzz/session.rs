@@ -41,6 +41,7 @@ impl Player {
             permissions: permissions(&mut rng),
             data_connect_timeout: Duration::from_secs(10),
             stall_timeout: Duration::from_secs(60),
+            storage_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(300),
             login_timeout: Duration::from_secs(60),
             tls: tls_mode(dialect, case),
@@ -154,6 +155,8 @@ impl Player {
 
     /// The one rule: effects, flush.
     fn settle(&mut self) {
+        let session = &self.session;
+        self.shell.forget(|op| session.awaits(op));
         loop {
             while let Some(effect) = self.session.poll_effect() {
                 self.shell.apply(effect);

@@ -158,6 +158,13 @@ impl Shell {
         }
     }
 
+    /// A task that the session has given up at its deadline: its answer comes late.
+    pub fn forget(&mut self, awaited: impl Fn(OperationId) -> bool) {
+        if let Some((op, _)) = self.task.take_if(|(op, _)| !awaited(*op)) {
+            self.past.push(op);
+        }
+    }
+
     /// What happens next to what is open, if anything is. `awaited`: whether the session still waits for a task.
     pub fn act(&mut self, awaited: impl Fn(OperationId) -> bool, rng: &mut ChaCha8Rng) -> Option<Act> {
         match rng.random_range(0..3) {
@@ -180,7 +187,7 @@ impl Shell {
         }
         let op = past[rng.random_range(0..past.len())];
         let (bytes, cause) = (number(rng), cause(rng));
-        Some(match rng.random_range(0..10) {
+        Some(match rng.random_range(0..11) {
             0 => Event::StorageReady { op, size: Some(bytes), name: None },
             1 => Event::StorageFailed { op, cause },
             2 => Event::DataListening { op, port: 20_001 },
@@ -190,6 +197,7 @@ impl Shell {
             6 => Event::Moved { op, bytes },
             7 => Event::MoveFailed { op, bytes, cause },
             8 => Event::Committed { op },
+            9 => Event::TaskProgress { op },
             _ => Event::TaskDone { op, result: Ok(TaskAnswer::LoggedIn(Permissions::ALL)) },
         })
     }

@@ -264,6 +264,7 @@ impl ServerSide {
             Event::Moved { op, bytes: 7 },
             Event::MoveFailed { op, bytes: 7, cause: Cause::DataLost },
             Event::Committed { op },
+            Event::TaskProgress { op },
         ];
         let before = format!("{:?}", self.session);
         self.session.handle_event(late[env.below(late.len())].clone(), env.now);
@@ -302,6 +303,7 @@ fn config() -> SessionConfig {
         permissions: Permissions::ALL,
         data_connect_timeout: Duration::from_secs(10),
         stall_timeout: Duration::from_secs(60),
+        storage_timeout: Duration::from_secs(30),
         idle_timeout: Duration::from_secs(300),
         login_timeout: Duration::from_secs(60),
         tls: TlsMode::Off,

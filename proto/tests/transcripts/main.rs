@@ -77,6 +77,7 @@ impl Player {
             permissions: if guest { Permissions::ALL } else { Permissions::READ_ONLY },
             data_connect_timeout: Duration::from_secs(10),
             stall_timeout: Duration::from_secs(60),
+            storage_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(300),
             login_timeout: Duration::from_secs(60),
             tls: tls_mode(text),
@@ -173,6 +174,7 @@ impl Player {
             "progress" => Event::Progress { op, bytes: number() },
             "moved" => Event::Moved { op, bytes: number() },
             "committed" => Event::Committed { op },
+            "working" => Event::TaskProgress { op },
             "no-storage" => Event::StorageFailed { op, cause: cause(rest) },
             "no-data" => Event::DataFailed { op: data, cause: cause(rest) },
             "done" => done(TaskAnswer::Done),
@@ -334,6 +336,7 @@ fn cause(name: &str) -> Cause {
         "QuotaExceeded" => Cause::QuotaExceeded,
         "IsDirectory" => Cause::IsDirectory,
         "TlsNotResumed" => Cause::TlsNotResumed,
+        "StorageTimeout" => Cause::StorageTimeout,
         "TlsTruncated" => Cause::TlsTruncated,
         other => panic!("add `{other}` here"),
     }

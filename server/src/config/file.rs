@@ -40,6 +40,7 @@ pub(super) struct FileSettings {
     pub(super) sessions_per_address: Option<u32>,
     pub(super) data_connect: Option<Duration>,
     pub(super) stall: Option<Duration>,
+    pub(super) storage: Option<Duration>,
     pub(super) idle: Option<Duration>,
     pub(super) login: Option<Duration>,
     pub(super) shutdown: Option<Duration>,
@@ -107,6 +108,7 @@ fn top(reader: &mut Reader<'_>, table: DeTable<'_>, settings: &mut FileSettings)
     let mut timeouts = reader.section(&mut top, "timeouts");
     settings.data_connect = timeouts.take("data_connect").and_then(|value| reader.duration(&value));
     settings.stall = timeouts.take("stall").and_then(|value| reader.duration(&value));
+    settings.storage = timeouts.take("storage").and_then(|value| reader.duration(&value));
     settings.idle = timeouts.take("idle").and_then(|value| reader.duration(&value));
     settings.login = timeouts.take("login").and_then(|value| reader.duration(&value));
     settings.shutdown = timeouts.take("shutdown").and_then(|value| reader.duration(&value));

@@ -132,6 +132,8 @@ pub struct Timeouts {
     pub data_connect: Duration,
     /// A data connection without any progress.
     pub stall: Duration,
+    /// A file system, or a password check, that does not answer: the client gets an error then.
+    pub storage: Duration,
     /// A session without a command and without a transfer.
     pub idle: Duration,
     /// From the connection to the log-in, where there is one.
@@ -190,6 +192,7 @@ impl Config {
             timeouts: Timeouts {
                 data_connect: Duration::from_secs(10),
                 stall: Duration::from_secs(60),
+                storage: Duration::from_secs(30),
                 idle: Duration::from_secs(5 * 60),
                 login: Duration::from_secs(60),
                 shutdown: Duration::from_secs(10),

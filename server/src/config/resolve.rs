@@ -72,6 +72,7 @@ fn resolve(flags: &Flags, source: Option<Source<'_>>) -> Result<Config, ConfigEr
         timeouts: Timeouts {
             data_connect: file.data_connect.unwrap_or(defaults.timeouts.data_connect),
             stall: file.stall.unwrap_or(defaults.timeouts.stall),
+            storage: file.storage.unwrap_or(defaults.timeouts.storage),
             idle: file.idle.unwrap_or(defaults.timeouts.idle),
             login: file.login.unwrap_or(defaults.timeouts.login),
             shutdown: file.shutdown.unwrap_or(defaults.timeouts.shutdown),

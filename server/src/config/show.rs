@@ -46,6 +46,7 @@ impl Config {
             timeouts: ShownTimeouts {
                 data_connect: show_duration(self.timeouts.data_connect),
                 stall: show_duration(self.timeouts.stall),
+                storage: show_duration(self.timeouts.storage),
                 idle: show_duration(self.timeouts.idle),
                 login: show_duration(self.timeouts.login),
                 shutdown: show_duration(self.timeouts.shutdown),
@@ -150,6 +151,7 @@ struct ShownLimits {
 struct ShownTimeouts {
     data_connect: String,
     stall: String,
+    storage: String,
     idle: String,
     login: String,
     shutdown: String,

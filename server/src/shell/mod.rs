@@ -331,6 +331,7 @@ fn session_config(config: &Config) -> SessionConfig {
         permissions: config.guest.access.permissions(),
         data_connect_timeout: config.timeouts.data_connect,
         stall_timeout: config.timeouts.stall,
+        storage_timeout: config.timeouts.storage,
         idle_timeout: config.timeouts.idle,
         login_timeout: config.timeouts.login,
         // Each listener has its own.

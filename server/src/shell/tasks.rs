@@ -96,9 +96,16 @@ impl Session {
         shared: &mut Shared,
         rx: &mut Reactor<Owner>,
     ) {
-        let Some(user) = user.filter(|user| user.may_come_from(self.peer().ip())) else {
-            return self.login_failed(op, name, shared, rx);
-        };
+        let user = user.filter(|user| user.may_come_from(self.peer().ip()));
+        // The client has got its 451 already. A wrong password counts all the same, or guesses would be free while the
+        // workers are behind.
+        if !self.awaits(op) {
+            if user.is_none() {
+                let _ = shared.failures.failed(self.peer().ip(), rx.now());
+            }
+            return;
+        }
+        let Some(user) = user else { return self.login_failed(op, name, shared, rx) };
         shared.failures.succeeded(self.peer().ip());
         if let Some(account) = shared.accounts.find(&user.name) {
             shared.accounts.update(account, user.permissions, &user.allowance);
@@ -123,6 +130,9 @@ impl Session {
         shared: &mut Shared,
         rx: &mut Reactor<Owner>,
     ) {
+        if !self.awaits(op) {
+            return;
+        }
         let account = match (shared.accounts.find(&user.name), opened) {
             (Some(account), _) => account,
             (None, Ok(opened)) => shared.accounts.add(&user.name, opened, user.permissions, &user.allowance),
@@ -184,7 +194,7 @@ impl Session {
                 }
                 let opens = matches!(purpose, Purpose::Open(_));
                 return match self.survey(op, *survey, purpose, shared) {
-                    Ok(()) => {}
+                    Ok(()) => self.answer(Event::TaskProgress { op }, rx),
                     Err(cause) if opens => self.answer(Event::StorageFailed { op, cause }, rx),
                     Err(cause) => self.answer(Event::TaskDone { op, result: Err(cause) }, rx),
                 };

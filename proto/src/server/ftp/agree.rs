@@ -70,7 +70,7 @@ impl Ftp {
         let op = core.next_op();
         core.agreed = DataLeg { op, state: LegState::Asked };
         core.effect(Effect::ListenData { op });
-        core.phase = Phase::Asking(op);
+        core.wait_for(op);
         self.question = question;
     }
 

@@ -49,6 +49,8 @@ impl Ftp {
                 say(core, FtpReply::LoggedIn);
             }
             Err(cause @ (Cause::LockedOut | Cause::TooManyOfUser)) => core.close(Some(cause), now),
+            // Nothing was found out about the password.
+            Err(cause @ Cause::StorageTimeout) => core.refuse(cause),
             Err(cause) => {
                 self.failed_logins += 1;
                 core.refuse(cause);

@@ -173,8 +173,15 @@ impl Ftp {
     }
 
     pub(super) fn handle_event(&mut self, core: &mut Core, event: Event, now: Instant) {
-        let asked = matches!(core.phase, Phase::Asking(op) if op == event.op());
+        let asked = match &mut core.phase {
+            Phase::Asking(asked) if asked.op == event.op() => {
+                asked.since = now;
+                true
+            }
+            _ => false,
+        };
         match event {
+            Event::TaskProgress { .. } if asked => {}
             Event::TaskDone { result, .. } if asked => {
                 core.phase = Phase::Ready;
                 core.last_activity = now;
@@ -189,6 +196,21 @@ impl Ftp {
                 }
             }
         }
+    }
+
+    /// The time of [`Core::next_timeout`] has come. A question that the shell has not answered is answered here; what
+    /// the shell says to it later is dropped.
+    pub(super) fn handle_timeout(&mut self, core: &mut Core, now: Instant) {
+        if !matches!(core.phase, Phase::Asking(_)) {
+            return core.handle_timeout(now);
+        }
+        core.phase = Phase::Ready;
+        core.last_activity = now;
+        if matches!(self.question, Question::Pasv | Question::Epsv) {
+            core.disagree();
+            return self.agreed(core);
+        }
+        self.answered(Err(Cause::StorageTimeout), core, now);
     }
 
     /// One line; `is_last`: nothing has come behind it.
@@ -211,6 +233,7 @@ impl Ftp {
             return core.refuse(Cause::BadSequence);
         }
         core.bad_commands = 0;
+        core.taken_up = now;
         if let Err(cause) = self.run(row, argument, core, now) {
             core.refuse(cause);
         }

@@ -264,6 +264,7 @@ pub fn config() -> SessionConfig {
         permissions: Permissions::NONE,
         data_connect_timeout: seconds(10),
         stall_timeout: seconds(60),
+        storage_timeout: seconds(30),
         idle_timeout: seconds(300),
         login_timeout: seconds(60),
         tls: TlsMode::Off,

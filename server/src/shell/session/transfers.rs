@@ -122,6 +122,10 @@ impl Session {
     }
 
     pub(in crate::shell) fn opened(&mut self, op: OperationId, ready: Result<Ready, Cause>, rx: &mut Reactor<Owner>) {
+        // Too late: the content is dropped here, before it can take the place of a later transfer's.
+        if !self.awaits(op) {
+            return;
+        }
         let event = match ready {
             Ok(Ready { content, size, name }) => {
                 self.data().open(op, content);

@@ -9,6 +9,7 @@ mod names;
 mod public_address;
 mod reload;
 mod rights;
+mod storage;
 mod tls;
 mod transfers;
 mod users;
