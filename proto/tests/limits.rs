@@ -85,7 +85,7 @@ fn a_line_without_end_takes_no_more_room_than_a_line() {
 fn a_peer_that_only_errs_is_shown_out() {
     // A verb that is known, but has no place, is an error like any other.
     let table: &[(Dialect, &[u8], &[u8])] = &[
-        (Dialect::Simple, b"GET / HTTP/1.1\r\n", b"550 Too Many Errors\r\n"),
+        (Dialect::Simple, b"GET /\r\n", b"550 Too Many Errors\r\n"),
         (Dialect::Updown, b"READY\n", b"ERROR TooManyErrors\n"),
         (Dialect::Ftp, b"XYZZY\r\n", b"421 Too Many Errors\r\n"),
     ];

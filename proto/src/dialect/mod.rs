@@ -11,6 +11,7 @@ use crate::vocab::cause::Cause;
 use crate::vocab::command::Command;
 use crate::vocab::reply::{Answer, Reply};
 
+pub(crate) mod foreign;
 pub(crate) mod ftp;
 mod simple;
 mod updown;

@@ -7,3 +7,4 @@ pub mod entry;
 pub mod glob;
 pub mod listed;
 pub mod time;
+pub mod web_request;

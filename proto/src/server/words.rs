@@ -4,6 +4,7 @@
 
 use std::time::Instant;
 
+use crate::dialect::foreign::{is_foreign, is_foreign_start};
 use crate::vocab::cause::Cause;
 use crate::vocab::command::Command;
 use crate::vocab::permission::Permission;
@@ -32,9 +33,12 @@ impl Words {
             if core.outbox.is_full() || !(ready || waits_for_ready(core)) {
                 return;
             }
+            let is_tls = input.starts(is_foreign_start);
             let parsed = match input.next_line() {
+                Some(Line::Complete(line)) if is_foreign(line) => Err(Cause::NotFtp),
                 Some(Line::Complete(line)) => core.dialect.parse_command(line),
                 Some(Line::TooLong) => Err(Cause::LineTooLong),
+                None if is_tls => Err(Cause::NotFtp),
                 None => return,
             };
             let may_come = std::mem::take(&mut self.ready_may_come);
@@ -47,6 +51,8 @@ impl Words {
                         // What was given up may have been all that a server that is ending waited for.
                         _ if core.draining => {}
                         Ok(command) => begin(core, command, now),
+                        // What follows may be commands that a web page has put into the request.
+                        Err(Cause::NotFtp) => return core.close(Some(Cause::NotFtp), now),
                         Err(cause) => core.refuse_line(cause, now),
                     }
                 }

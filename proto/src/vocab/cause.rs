@@ -75,8 +75,10 @@ pub enum Cause {
     WrongProtocol,
     /// A data address that is not the peer's own, or a port below 1024 (RFC 2577).
     ForeignAddress,
-    /// What came is another protocol: a browser or a mail client, perhaps made to by somebody else.
+    /// The peer speaks another protocol, for example a browser tricked into a cross-protocol request.
     NotFtp,
+    /// The data connection carries the request of a browser in place of an upload.
+    WebRequest,
     /// The command needs a login.
     NotLoggedIn,
     /// Name or password is wrong; which of them is not said.
@@ -117,7 +119,7 @@ pub enum Cause {
 
 impl Cause {
     /// All causes.
-    pub const ALL: [Cause; 54] = [
+    pub const ALL: [Cause; 55] = [
         Cause::UnknownCommand,
         Cause::BadSequence,
         Cause::BadArgument,
@@ -154,6 +156,7 @@ impl Cause {
         Cause::WrongProtocol,
         Cause::ForeignAddress,
         Cause::NotFtp,
+        Cause::WebRequest,
         Cause::NotLoggedIn,
         Cause::LoginFailed,
         Cause::LockedOut,
@@ -213,6 +216,7 @@ impl Cause {
             Cause::WrongProtocol => "Network Protocol Not Supported",
             Cause::ForeignAddress => "Data Address Not Allowed",
             Cause::NotFtp => "This Is An FTP Server",
+            Cause::WebRequest => "The Data Is A Web Request",
             Cause::NotLoggedIn => "Please Log In With USER And PASS",
             Cause::LoginFailed => "Login Incorrect",
             Cause::LockedOut => "Too Many Failed Logins From Your Address",

@@ -62,6 +62,11 @@ impl LineBuffer {
         self.whole_lines().any(wanted)
     }
 
+    /// Whether what waits begins like this, even if the end of its line is missing.
+    pub fn starts(&self, wanted: impl FnOnce(&[u8]) -> bool) -> bool {
+        wanted(&self.bytes[self.start..])
+    }
+
     /// Whether nothing waits behind the next line.
     pub fn is_last(&self) -> bool {
         self.bytes[self.start..]

@@ -15,6 +15,7 @@ use muxftp_proto::{Cause, Dialect};
 use muxftp_reactor::pump::{PumpError, Step};
 use muxftp_reactor::tls::Stream;
 
+use super::screen::Screen;
 use crate::limits;
 use crate::storage::{self, ListProgress, Listed, Listing, Upload};
 
@@ -89,11 +90,12 @@ impl Content {
         !matches!(self, Content::Upload(_) | Content::TextUpload(..))
     }
 
-    /// Moves up to `most` bytes; `bytes` counts those on the wire. `limit` is that of an upload.
+    /// Moves up to `most` bytes; `bytes` counts those on the wire. `limit` and `screen` are those of an upload.
     pub(super) fn run(
         &mut self,
         stream: &mut Stream,
         limit: Option<u64>,
+        screen: &mut Option<Box<Screen>>,
         most: usize,
         bytes: &mut u64,
         buffer: &mut [u8],
@@ -103,16 +105,26 @@ impl Content {
             Content::Download(download) => download.send(stream, most, bytes, buffer),
             Content::Text(text) => text.send(stream, most, bytes, buffer),
             Content::Names(names) => names.send(stream, bytes),
-            Content::Upload(upload) => receive(stream, limit, most, bytes, buffer, |piece| upload.write(piece)),
+            Content::Upload(upload) => {
+                let mut write = |piece: &[u8]| upload.write(piece);
+                match receive(stream, limit, most, bytes, buffer, |piece| screened(screen, piece, &mut write)) {
+                    Next::Moved => screen_end(screen, &mut write).map_or_else(Next::Failed, |()| Next::Moved),
+                    next => next,
+                }
+            }
             Content::TextUpload(upload, decoder) => {
                 let mut text = Vec::new();
-                let next = receive(stream, limit, most, bytes, buffer, |piece| {
+                let mut write = |piece: &[u8]| {
                     text.clear();
                     decoder.convert(piece, &mut text);
                     upload.write(&text)
-                });
+                };
+                let next = receive(stream, limit, most, bytes, buffer, |piece| screened(screen, piece, &mut write));
                 if next != Next::Moved {
                     return next;
+                }
+                if let Err(cause) = screen_end(screen, &mut write) {
+                    return Next::Failed(cause);
                 }
                 text.clear();
                 decoder.finish(&mut text);
@@ -272,6 +284,38 @@ impl Pending {
             }
         }
         None
+    }
+}
+
+/// Writes what no browser has sent, as soon as that is known.
+fn screened(
+    screen: &mut Option<Box<Screen>>,
+    piece: &[u8],
+    mut write: impl FnMut(&[u8]) -> Result<(), Cause>,
+) -> Result<(), Cause> {
+    let Some(open) = screen else { return write(piece) };
+    if open.clears(piece) {
+        *screen = None;
+        return write(piece);
+    }
+    match open.pass(piece, false)? {
+        None => Ok(()),
+        Some(held) => {
+            *screen = None;
+            write(&held)
+        }
+    }
+}
+
+/// The same, when nothing more comes.
+fn screen_end(
+    screen: &mut Option<Box<Screen>>,
+    mut write: impl FnMut(&[u8]) -> Result<(), Cause>,
+) -> Result<(), Cause> {
+    let Some(mut open) = screen.take() else { return Ok(()) };
+    match open.pass(&[], true)? {
+        Some(held) if !held.is_empty() => write(&held),
+        _ => Ok(()),
     }
 }
 

@@ -18,6 +18,7 @@ use super::content::{Content, Next};
 use super::lanes::{Lane, Place};
 use super::link::Link;
 use super::rate::Rate;
+use super::screen::Screen;
 use super::work::Done;
 use super::{Owner, Shared};
 use crate::config::SessionReuse;
@@ -32,6 +33,8 @@ pub(super) struct DataPlane {
     content: Content,
     bytes: u64,
     limit: Option<u64>,
+    /// What looks at the first bytes of an upload.
+    screen: Option<Box<Screen>>,
     stage: Stage,
 }
 
@@ -55,6 +58,7 @@ impl DataPlane {
             content: Content::None,
             bytes: 0,
             limit: None,
+            screen: None,
             stage: Stage::Waiting,
         }
     }
@@ -95,6 +99,11 @@ impl DataPlane {
         let (next, piece) = names.next_piece();
         self.bytes += piece.len() as u64;
         (next, piece)
+    }
+
+    /// Has the first bytes of an upload looked at.
+    pub(super) fn screen(&mut self, screen: Option<Screen>) {
+        self.screen = screen.map(Box::new);
     }
 
     /// Prepares for [`DataPlane::run`]: up to `limit` bytes of an upload; `ascii`: of text; over TLS when there is some.
@@ -163,11 +172,11 @@ impl DataPlane {
         let before = self.bytes;
         let (next, pause) = match rate {
             _ if matches!(self.stage, Stage::Ending) => (Next::Moved, None),
-            None => (self.content.run(stream, self.limit, usize::MAX, &mut self.bytes, buffer), None),
+            None => (self.content.run(stream, self.limit, &mut self.screen, usize::MAX, &mut self.bytes, buffer), None),
             Some(rate) => match rate.available(now) {
                 Err(pause) => (Next::Wait, Some(now + pause)),
                 Ok(most) => {
-                    let next = self.content.run(stream, self.limit, most, &mut self.bytes, buffer);
+                    let next = self.content.run(stream, self.limit, &mut self.screen, most, &mut self.bytes, buffer);
                     rate.take(self.bytes - before);
                     (next, None)
                 }

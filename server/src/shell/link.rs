@@ -59,6 +59,11 @@ impl Link {
         }
     }
 
+    /// The port that was agreed on for this connection alone.
+    pub(super) fn port(&self) -> Option<u16> {
+        self.port
+    }
+
     pub(super) fn is_none(&self) -> bool {
         matches!(self.connection, Connection::None)
     }

@@ -18,6 +18,7 @@ mod link;
 mod listeners;
 mod open;
 mod rate;
+mod screen;
 mod session;
 mod shared_ports;
 mod tasks;

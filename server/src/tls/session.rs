@@ -28,6 +28,7 @@ impl SessionTls {
         control.ticketer = tickets.clone();
         control.session_storage = id.clone();
         control.send_tls13_tickets = limits::CONTROL_TICKETS;
+        control.alpn_protocols = vec![ALPN_CONTROL.to_vec()];
         Ok(SessionTls { control: Arc::new(control), certified, tickets, id })
     }
 
@@ -49,7 +50,14 @@ impl SessionTls {
         config.cert_resolver = Arc::new(SingleCertAndKey::from(certified));
         config.ticketer = Arc::new(DataTickets::new(Arc::clone(&self.tickets), witness));
         config.session_storage = Arc::new(DataId(Arc::clone(&self.id)));
+        config.alpn_protocols = vec![ALPN_DATA.to_vec(), ALPN_CONTROL.to_vec()];
         config.send_tls13_tickets = if renews { limits::DATA_TICKETS } else { 0 };
         Arc::new(config)
     }
 }
+
+/// The protocols that a client may name in its hello (RFC 7301). One that names only others, as a browser does, is refused
+/// with the alert no_application_protocol, so that it cannot be made to speak with this server (ALPACA). Most FTP clients
+/// name none, and are accepted. FileZilla names `ftp` and `ftp-data`; its `x-filezilla-ftp` is another protocol.
+const ALPN_CONTROL: &[u8] = b"ftp";
+const ALPN_DATA: &[u8] = b"ftp-data";

@@ -142,6 +142,12 @@ impl TlsClient {
         TlsClient(Arc::new(config))
     }
 
+    /// The same client, which names these protocols in its hello (ALPN).
+    pub fn naming(mut self, protocols: &[&str]) -> TlsClient {
+        Arc::make_mut(&mut self.0).alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+        self
+    }
+
     /// Encrypts a connection; the hand-shake is made with the first bytes, or by [`TlsClient::connect`].
     pub fn wrap(&self, socket: TcpStream) -> Box<dyn Pipe> {
         let name = ServerName::try_from("localhost").unwrap();

@@ -190,6 +190,7 @@ fn code(cause: Cause, upload: bool) -> u16 {
         | Cause::NotDirectory
         | Cause::PermissionDenied
         | Cause::NotAllowed
+        | Cause::WebRequest
         | Cause::ReadOnly
         | Cause::Exists
         | Cause::NotEmpty => 550,

@@ -3,6 +3,7 @@
 //! Whatever is said of a verb in general is said here, and only here: the server's session reads it before it looks at a
 //! command, `HELP` and `FEAT` are printed from it, `docs/rfc.md` is checked against it.
 
+use crate::dialect::foreign::is_foreign;
 use crate::vocab::cause::Cause;
 use crate::vocab::permission::Permission;
 
@@ -209,7 +210,7 @@ pub fn parse_line(line: &[u8]) -> Result<(&'static VerbRow, &[u8]), Cause> {
             Ok(VerbRow::of_word(&full).map_or((row, argument), |site| (site, rest)))
         }
         Some(row) => Ok((row, argument)),
-        None if FOREIGN.iter().any(|foreign| word == foreign.as_bytes()) => Err(Cause::NotFtp),
+        None if FOREIGN.iter().any(|foreign| word == foreign.as_bytes()) || is_foreign(line) => Err(Cause::NotFtp),
         None => Err(Cause::UnknownCommand),
     }
 }
@@ -241,8 +242,8 @@ const LOGIN: bool = true;
 const WAITS: bool = false;
 const AT_ONCE: bool = true;
 
-/// How browsers and mail clients begin. A page can make a browser send FTP commands in the body of a request to us, in
-/// the name of its user (ALPACA): such a connection ends at its first line.
+/// How browsers and mail clients begin, even without the rest that [`is_foreign`] looks for: such a connection ends at its
+/// first line.
 const FOREIGN: &[&str] =
     &["GET", "POST", "PUT", "HEAD", "OPTIONS", "PATCH", "DELETE", "CONNECT", "TRACE", "EHLO", "HELO"];
 
@@ -277,6 +278,10 @@ mod tests {
             ("RETRa", Err(Cause::UnknownCommand)),
             ("GET / HTTP/1.1", Err(Cause::NotFtp)),
             ("EHLO mail", Err(Cause::NotFtp)),
+            ("propfind / http/1.1", Err(Cause::NotFtp)),
+            ("Host: localhost:2121", Err(Cause::NotFtp)),
+            ("RETR x HTTP/1.1", Ok((Verb::Retr, "x HTTP/1.1"))),
+            ("CWD Host: x", Ok((Verb::Cwd, "Host: x"))),
         ];
         for (line, expected) in table {
             let cut = parse_line(line.as_bytes()).map(|(row, argument)| (row.verb, argument));

@@ -18,6 +18,7 @@ mod transfers;
 
 use std::time::Instant;
 
+use crate::dialect::foreign::is_foreign_start;
 use crate::dialect::ftp::reply::FtpReply;
 use crate::dialect::ftp::telnet::TelnetFilter;
 use crate::dialect::ftp::verbs::{Argument, Verb, VerbRow, parse_line};
@@ -163,10 +164,11 @@ impl Ftp {
                 }
                 _ => return,
             }
-            let is_last = input.is_last();
+            let (is_last, is_tls) = (input.is_last(), input.starts(is_foreign_start));
             match input.next_line() {
                 Some(Line::Complete(line)) => self.take(line, is_last, core, now),
                 Some(Line::TooLong) => core.refuse_line(Cause::LineTooLong, now),
+                None if is_tls => return core.close(Some(Cause::NotFtp), now),
                 None => return,
             }
         }

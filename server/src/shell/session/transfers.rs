@@ -4,12 +4,13 @@
 
 use mio::net::TcpStream;
 use muxftp_proto::server::io::{Event, OperationId, TransferReport};
-use muxftp_proto::{Cause, DataPortPolicy};
+use muxftp_proto::{Cause, DataPortPolicy, Dialect};
 use muxftp_reactor::{Again, Reactor};
 
 use super::super::content::Next;
 use super::super::data::DataPlane;
 use super::super::open::{Opened, Ready};
+use super::super::screen::Screen;
 use super::super::tasks::Purpose;
 use super::super::{Owner, Shared};
 use super::Session;
@@ -165,6 +166,13 @@ impl Session {
         let Some(data) = &mut self.data else { return };
         let tls = self.tls.as_ref().filter(|_| protected).zip(reuse);
         let tls = tls.map(|(tls, reuse)| (tls.data(data.sends()), reuse));
+        if !data.sends() && tls.is_none() {
+            data.screen(match self.line.dialect {
+                Dialect::Simple | Dialect::Updown => Some(Screen::any_request()),
+                // Somebody has logged in to store this: it may be a capture of a request, unless it is one to this port.
+                Dialect::Ftp => data.link.port().map(Screen::request_to),
+            });
+        }
         // One that we have made ourselves is watched already, and its bytes may have come with the event that it is there.
         let is_watched = data.link.key().is_some();
         if let Err(cause) = data.start(rx, self.key, limit, ascii, tls) {
