@@ -10,15 +10,27 @@ use muxftp_proto::client::io::ClientTimeouts;
 
 /// A client for FTP servers, plain and with TLS, and for the small dialects of muxftpd
 ///
-/// With a URL alone it opens a prompt; each command does one thing and ends.
+/// With a URL alone, or a host and a port, it opens a prompt; each command does one thing and ends.
 #[derive(Debug, Parser)]
 #[command(name = "muxftp", version, after_long_help = AFTER_HELP, after_help = "More with --help.",
-          override_usage = "muxftp [OPTIONS] URL\n       muxftp [OPTIONS] COMMAND ...",
+          override_usage = "muxftp [OPTIONS] URL\n       muxftp [OPTIONS] HOST [PORT]\n       muxftp [OPTIONS] COMMAND ...",
           subcommand_negates_reqs = true, arg_required_else_help = true)]
 pub(crate) struct Cli {
-    /// The server to open a prompt on; with ftp:// and ftps:// also a directory there
-    #[arg(value_name = "URL", required = true)]
+    /// The server to open a prompt on: a URL (with ftp:// and ftps:// also of a directory there), or a host
+    #[arg(value_name = "URL|HOST", required_unless_present = "host")]
     pub(crate) server: Option<String>,
+    /// The port of HOST
+    #[arg(value_name = "PORT")]
+    pub(crate) port_word: Option<String>,
+    /// The host to open a prompt on, in place of a URL
+    #[arg(long, value_name = "HOST", conflicts_with = "server")]
+    pub(crate) host: Option<String>,
+    /// Its port [default: that of the dialect]
+    #[arg(long, value_name = "PORT", conflicts_with = "port_word")]
+    pub(crate) port: Option<String>,
+    /// What the host speaks: simple, updown, ftp or ftps [default: by the port; simple, unless it is one of ftp, ftps or updown]
+    #[arg(long, value_name = "DIALECT")]
+    pub(crate) dialect: Option<String>,
     /// Show a numbered menu instead of the prompt
     #[arg(long)]
     pub(crate) menu: bool,
@@ -35,10 +47,10 @@ pub(crate) enum Command {
     #[command(visible_aliases = ["list", "dir"])]
     Ls(Ls),
     /// Download files
-    #[command(visible_alias = "retrieve")]
+    #[command(visible_aliases = ["download", "retrieve"])]
     Get(Get),
     /// Upload files
-    #[command(visible_alias = "store")]
+    #[command(visible_aliases = ["upload", "store"])]
     Put(Put),
     /// Download all files whose names match: in the last part of NAME, * ? [a-z] stand for parts of names
     Mget(Get),
@@ -224,6 +236,10 @@ pub(crate) const AFTER_HELP: &str = "\
 Examples:
   muxftp simple://127.0.0.1:2021
       A prompt; HELP lists its commands.
+  muxftp 127.0.0.1 8080
+      A prompt on a server of simple at this port, as --host and --port open it.
+      Ports 21 and 2121 are ftp, 990 is ftps, 5001 is updown, unless --dialect
+      says otherwise.
   muxftp --menu updown://127.0.0.1
       The same by numbers: 1 upload, 2 download, 3 list, 4 exit.
   muxftp ls simple://127.0.0.1:2021/photos
@@ -304,8 +320,17 @@ mod tests {
     }
 
     #[test]
+    fn a_host_and_a_port_are_taken_as_words_and_as_options() {
+        let cli = Cli::try_parse_from(["muxftp", "h", "8080"]).unwrap();
+        assert_eq!((cli.server.as_deref(), cli.port_word.as_deref()), (Some("h"), Some("8080")));
+        let cli = Cli::try_parse_from(["muxftp", "--host", "h", "--port", "21", "--dialect", "simple"]).unwrap();
+        assert_eq!((cli.host.as_deref(), cli.port.as_deref()), (Some("h"), Some("21")));
+        assert_eq!(cli.dialect.as_deref(), Some("simple"));
+    }
+
+    #[test]
     fn incomplete_lines_are_usage_errors() {
-        for line in [&["muxftp", "ls"][..], &["muxftp", "get"], &["muxftp", "put"], &["muxftp", "a", "b"]] {
+        for line in [&["muxftp", "ls"][..], &["muxftp", "get"], &["muxftp", "put"], &["muxftp", "a", "1", "2"]] {
             assert_eq!(Cli::try_parse_from(line).unwrap_err().exit_code(), 2, "{line:?}");
         }
     }

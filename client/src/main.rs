@@ -11,6 +11,7 @@ mod mirror;
 mod names;
 mod netrc;
 mod oneshot;
+mod place;
 mod progress;
 mod prompt;
 mod remote;
@@ -39,6 +40,10 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<(), Trouble> {
+    if cli.command.is_some() && (cli.host.is_some() || cli.port.is_some() || cli.dialect.is_some()) {
+        let text = "--host, --port and --dialect open a prompt: a command takes a URL, such as";
+        return Err(Trouble::Usage(format!("{text} {}", target::EXAMPLE)));
+    }
     match (&cli.command, cli.server.as_deref()) {
         (Some(_), Some(url)) => Err(Trouble::Usage(format!(
             "a command comes before its URL, and `{}` before it is no option",
@@ -64,7 +69,11 @@ fn run(cli: &Cli) -> Result<(), Trouble> {
         }
         (Some(Command::Mv(mv)), None) => remote::mv(mv, &cli.connection),
         (Some(Command::Chmod(chmod)), None) => remote::chmod(chmod, &cli.connection),
-        (None, url) => prompt::run(url.unwrap_or_default(), &cli.connection, cli.menu),
+        (None, server) => {
+            let host = server.or(cli.host.as_deref()).unwrap_or_default();
+            let port = cli.port_word.as_deref().or(cli.port.as_deref());
+            prompt::run((host, port, cli.dialect.as_deref()), &cli.connection, cli.menu)
+        }
     }
 }
 

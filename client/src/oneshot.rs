@@ -204,7 +204,7 @@ pub(crate) fn fetch(
     let to = download.to_string();
     let what = format!("get {}", Escaped(path));
     let bar = Progress::new(&Escaped(path).to_string(), None, with_bar);
-    let watch = Watch { progress: Some(&mut |bytes, expected| bar.set(bytes, expected)), limit: None };
+    let watch = Watch { progress: Some(&mut |bytes, expected| bar.set(bytes, expected)), ..Watch::default() };
     let operation = Operation::Get { name: path.to_vec(), offset };
     let done = engine.run(&operation, Content::Download(download), &what, watch)?;
     if let Content::Download(download) = done.content {
@@ -229,7 +229,7 @@ pub(crate) fn send(
     let (from, size) = (upload.to_string(), upload.size());
     let what = format!("put {}", Escaped(name));
     let bar = Progress::new(&from, Some(size), with_bar);
-    let watch = Watch { progress: Some(&mut |bytes, expected| bar.set(bytes, expected)), limit: None };
+    let watch = Watch { progress: Some(&mut |bytes, expected| bar.set(bytes, expected)), ..Watch::default() };
     let operation = Operation::Put { name: name.to_vec(), size: Some(size), mode };
     let done = engine.run(&operation, Content::Upload(upload), &what, watch)?;
     Ok(format!("{from} -> {}: {}", Escaped(name), result_line(done.bytes, done.took)))

@@ -41,9 +41,7 @@ impl Target {
         let Some((word, rest)) = text.split_once("://") else {
             return Err(format!("`{shown}` is not a URL: write DIALECT://HOST:PORT/NAME, such as {EXAMPLE}"));
         };
-        let is_implicit = word.eq_ignore_ascii_case(IMPLICIT);
-        let spoken = if is_implicit { Some(Dialect::Ftp) } else { word.parse().ok() };
-        let dialect = spoken.ok_or_else(|| {
+        let (dialect, is_implicit) = parse_dialect(word).ok_or_else(|| {
             let known: Vec<_> = Dialect::ALL.iter().map(|dialect| dialect.word()).chain([IMPLICIT]).collect();
             format!("`{shown}`: this client does not speak `{}`, only: {}", Escaped(word.as_bytes()), known.join(", "))
         })?;
@@ -73,6 +71,14 @@ impl Target {
     }
 }
 
+impl ServerName {
+    /// The same place with another dialect; a user stays only where there is a login.
+    pub(crate) fn speaking(&self, dialect: Dialect, is_implicit: bool) -> ServerName {
+        let user = self.user.clone().filter(|_| dialect == Dialect::Ftp);
+        ServerName { dialect, is_implicit, user, password: None, ..self.clone() }
+    }
+}
+
 impl fmt::Display for ServerName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ServerName { dialect, host, port, .. } = self;
@@ -88,6 +94,14 @@ impl fmt::Display for ServerName {
             true => write!(f, "[{host}]:{port}"),
             false => write!(f, "{host}:{port}"),
         }
+    }
+}
+
+/// A dialect's word, and whether it is TLS from the first byte on.
+pub(crate) fn parse_dialect(word: &str) -> Option<(Dialect, bool)> {
+    match word.eq_ignore_ascii_case(IMPLICIT) {
+        true => Some((Dialect::Ftp, true)),
+        false => word.parse().ok().map(|dialect| (dialect, false)),
     }
 }
 
@@ -141,7 +155,7 @@ fn split_authority(authority: &str) -> Result<(&str, Option<u16>), &'static str>
 }
 
 /// The port that muxftpd gives the dialect when none is configured; of `ftp`, what all servers have.
-fn default_port(dialect: Dialect, is_implicit: bool) -> u16 {
+pub(crate) fn default_port(dialect: Dialect, is_implicit: bool) -> u16 {
     match dialect {
         Dialect::Simple => 2021,
         Dialect::Updown => 5001,

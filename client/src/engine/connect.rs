@@ -2,12 +2,16 @@
 //!
 //! It must not know what the session is for.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 use muxftp_client::driver::{Connection, Endpoint, Finished, OperationResult, Owners, Speech};
 use muxftp_client::tls;
+use muxftp_proto::Dialect;
 use muxftp_proto::client::io::{Failure, Operation, Outcome};
 
+use super::speaker::{Probe, SILENCE, Speaker};
 use super::{CLOSED, Engine, Source, Watch};
 use crate::content::Content;
 use crate::login::LogIn;
@@ -20,6 +24,9 @@ impl Engine {
     /// No address of the server can be connected to, it does not let us in, or a signal came.
     pub(crate) fn connect(&mut self) -> Result<(), Trouble> {
         self.catch_up()?;
+        if let Some(reason) = self.foreign.take() {
+            return Err(Trouble::Broken { what: self.server.to_string(), reason });
+        }
         if self.is_open() {
             return Ok(());
         }
@@ -61,7 +68,8 @@ impl Engine {
             // Before it is connected: a server may greet and close at one go, and its words belong to the log-in.
             connection.start(&mut self.reactor, Operation::LogIn, Content::Nothing);
             self.peer.connection = Some(connection);
-            let finished = self.wait_for_end(false, &mut Watch::default())?;
+            let probe = (!self.server.is_implicit).then(|| Probe::after(SILENCE.min(self.timeouts.reply / 2), address));
+            let finished = self.wait_for_end(false, &mut Watch { probe, ..Watch::default() })?;
             return match finished.result {
                 OperationResult::ConnectFailed(error) => Err(cannot(&error)),
                 _ => Ok(Some(finished)),
@@ -77,6 +85,9 @@ impl Engine {
                 return Ok(None);
             }
             if connection.is_closed() {
+                // A greeting came together with the connection.
+                self.look_for_surplus();
+                self.wait_for_stranger()?;
                 return Err(Trouble::CannotConnect { server: address.to_string(), reason: CLOSED.to_owned() });
             }
             self.wait(None)?;
@@ -92,9 +103,10 @@ impl Engine {
             matches!(finished.result, OperationResult::Ended(Outcome::Failed { failure: Failure::TimedOut, .. }, _))
                 && self.peer.connection.as_ref().is_some_and(|connection| connection.dialogue().is_empty());
         self.conclude(finished, "log in").map_err(|trouble| match trouble {
-            // Who waits for TLS to begin does not greet.
+            // Servers that wait for a TLS handshake, or speak a dialect without a login, do not greet.
             Trouble::Broken { what, reason } if is_silence && !self.server.is_implicit => {
-                Trouble::Broken { what, reason: format!("{reason}: does it speak ftps:// there?") }
+                let text = "no greeting either: is it a server of ftps://, simple:// or updown://?";
+                Trouble::Broken { what, reason: format!("{reason}, and {text}") }
             }
             other => other,
         })?;
@@ -119,9 +131,43 @@ impl Engine {
             _ => return None,
         };
         let is_in_the_clear = matches!(failure, Failure::ClearBeforeTls) || error.as_ref().is_some_and(tls::is_none);
+        let is_closed =
+            |error: &std::io::Error| matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset);
+        if self.server.is_implicit
+            && (is_in_the_clear || error.as_ref().is_some_and(is_closed))
+            && let Some(advice) = self.ask_what_is_spoken()
+        {
+            return Some(advice);
+        }
         match self.server.is_implicit && is_in_the_clear {
-            true => Some(format!("{reason}: say ftp:// with --tls required, if it begins TLS by AUTH")),
+            true => Some(format!("{reason}: use ftp:// with --tls required, if it offers AUTH TLS")),
             false => Some(reason),
+        }
+    }
+
+    /// What the server of the last connection speaks, if it is not what the URL says.
+    fn ask_what_is_spoken(&self) -> Option<String> {
+        let address = *self.addresses.first()?;
+        Speaker::ask(address).and_then(|speaker| speaker.advice(&self.server))
+    }
+
+    /// Waits a moment for a greeting, which shows that the server does not speak a dialect without one.
+    ///
+    /// # Errors
+    /// It does not, or a signal came.
+    pub(crate) fn wait_for_stranger(&mut self) -> Result<(), Trouble> {
+        let until = Instant::now() + GREETING_TIME;
+        while self.server.dialect != Dialect::Ftp && self.is_open() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            self.wait(Some(left))?;
+            self.look_for_surplus();
+        }
+        match self.foreign.take() {
+            Some(reason) => Err(Trouble::Broken { what: self.server.to_string(), reason }),
+            None => Ok(()),
         }
     }
 
@@ -144,3 +190,6 @@ impl Engine {
         }
     }
 }
+
+/// A greeting comes at once, or the server waits for a command.
+const GREETING_TIME: Duration = Duration::from_millis(150);

@@ -6,10 +6,11 @@
 use std::sync::atomic::Ordering;
 
 use muxftp_client::driver::{Finished, OperationResult};
+use muxftp_proto::Dialect;
 use muxftp_proto::client::io::{Failure, Operation, Outcome};
 
 use super::verdict::shown;
-use super::{Engine, moves_data};
+use super::{Engine, Speaker, moves_data};
 use crate::content::Content;
 use crate::report;
 use crate::trouble::Trouble;
@@ -24,8 +25,14 @@ impl Engine {
     pub(super) fn look_for_surplus(&mut self) {
         let Some(connection) = &self.peer.connection else { return };
         let Some(reply) = connection.surplus().map(|reply| shown(reply).to_string()) else { return };
+        let speaker = Speaker::of(connection.surplus().unwrap_or_default());
         // What it says is used up.
         self.hang_up();
+        if self.server.dialect != Dialect::Ftp {
+            let unknown = || format!("`{reply}` came unasked: does the server speak {}?", self.server.dialect);
+            self.foreign = Some(speaker.and_then(|speaker| speaker.advice(&self.server)).unwrap_or_else(unknown));
+            return;
+        }
         self.doubt(&reply);
     }
 

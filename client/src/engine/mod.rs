@@ -8,6 +8,7 @@
 mod connect;
 mod doubt;
 mod peer;
+mod speaker;
 mod verdict;
 
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -27,6 +28,7 @@ use crate::login::{self, LogIn};
 use crate::target::ServerName;
 use crate::trouble::{Trouble, words};
 use peer::{Peer, Source};
+use speaker::{Probe, Speaker};
 
 /// A session, made when it is first needed.
 pub(crate) struct Engine {
@@ -41,6 +43,8 @@ pub(crate) struct Engine {
     clear_is_told: bool,
     /// The working directory, once it is another than the log-in leads to.
     directory: Option<Vec<u8>>,
+    /// What the server turned out to speak, with what to do about it.
+    foreign: Option<String>,
     /// The last operation, if only one reply shows that it was done.
     unconfirmed: Option<String>,
     /// An operation was reported as not confirmed; shared with the siblings.
@@ -64,6 +68,8 @@ pub(crate) struct Watch<'a> {
     pub(crate) progress: Option<&'a mut dyn FnMut(u64, Option<u64>)>,
     /// Give up, and close the session, after this time.
     pub(crate) limit: Option<Duration>,
+    /// Find out what a server speaks that does not greet.
+    pub(crate) probe: Option<Probe>,
 }
 
 impl Engine {
@@ -89,6 +95,7 @@ impl Engine {
             verbose: connection.verbose,
             clear_is_told: false,
             directory: None,
+            foreign: None,
             unconfirmed: None,
             doubts: Arc::default(),
         })
@@ -130,6 +137,9 @@ impl Engine {
         // A server may close an idle session at the very moment of the command; nothing has been done then. When it had said
         // something that nobody asked for, nothing was sent.
         self.look_for_surplus();
+        if let Some(reason) = self.foreign.take() {
+            return Err(Trouble::Broken { what: what.to_owned(), reason });
+        }
         let was_stale = was_open && matches!(&finished.result, OperationResult::Ended(outcome, _) if is_stale(outcome));
         let finished = match was_stale {
             true => {
@@ -186,6 +196,7 @@ impl Engine {
             verbose: self.verbose,
             clear_is_told: self.clear_is_told,
             directory: self.directory.clone(),
+            foreign: None,
             unconfirmed: None,
             doubts: Arc::clone(&self.doubts),
         })
@@ -277,12 +288,17 @@ impl Engine {
             if let Some(progress) = &mut watch.progress {
                 progress(connection.bytes_moved(), connection.bytes_expected());
             }
+            if let Some(advice) = self.look_at_silence(watch) {
+                self.hang_up();
+                return Err(Trouble::Broken { what: self.server.to_string(), reason: advice });
+            }
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
             if left == Some(Duration::ZERO) {
                 self.hang_up();
                 return Err(Trouble::Broken { what: self.server.to_string(), reason: "no answer in time".into() });
             }
-            let tick = watch.progress.as_ref().map(|_| PROGRESS_TICK);
+            let is_watched = watch.progress.is_some() || watch.probe.is_some();
+            let tick = is_watched.then_some(PROGRESS_TICK);
             let Some(signal) = self.turn(left.into_iter().chain(tick).min())? else { continue };
             // Of an impatient person, or the system: at once.
             if !can_be_given_up || signal != Signal::INT.as_raw() || interrupted.replace(signal).is_some() {
@@ -293,6 +309,18 @@ impl Engine {
                 connection.give_up(&mut self.reactor);
             }
         }
+    }
+
+    /// What to do about a server that does not greet, once it is known what it speaks.
+    fn look_at_silence(&self, watch: &mut Watch<'_>) -> Option<String> {
+        let probe = watch.probe.as_mut()?;
+        if self.peer.connection.as_ref().is_some_and(|connection| !connection.dialogue().is_empty()) {
+            watch.probe = None;
+            return None;
+        }
+        let speaker = probe.poll()?;
+        watch.probe = None;
+        speaker.and_then(|speaker| speaker.advice(&self.server))
     }
 
     /// Waits for the next event; a signal ends the session.

@@ -11,7 +11,7 @@ use muxftp_proto::Escaped;
 use muxftp_proto::client::io::{ClientStep, ClientTimeouts, Failure, Outcome};
 use rustix::process::Signal;
 
-use super::{CLOSED, Done, Engine};
+use super::{CLOSED, Done, Engine, Speaker};
 use crate::content::Content;
 use crate::trouble::{Trouble, words};
 
@@ -51,6 +51,11 @@ impl Engine {
     }
 
     pub(super) fn explain(&self, step: ClientStep, failure: &Failure) -> String {
+        if let Failure::UnexpectedReply(line) = failure
+            && let Some(advice) = Speaker::of(line).and_then(|speaker| speaker.advice(&self.server))
+        {
+            return advice;
+        }
         let ClientTimeouts { reply, stall, .. } = self.timeouts;
         match (failure, step) {
             (Failure::TimedOut | Failure::DataConnect, ClientStep::DataConnect) => {
@@ -61,8 +66,8 @@ impl Engine {
             }
             (Failure::TimedOut, _) => format!("no reply from the server in {} s", reply.as_secs()),
             (Failure::ControlLost, _) => CLOSED.to_owned(),
-            (Failure::Tls, _) => "TLS could not be had".to_owned(),
-            (Failure::ClearBeforeTls, _) => "the server speaks in the clear where TLS is to begin".to_owned(),
+            (Failure::Tls, _) => "the TLS handshake failed".to_owned(),
+            (Failure::ClearBeforeTls, _) => "the server sends plain text where the TLS handshake is due".to_owned(),
             (Failure::Farewell(text), _) => format!("the server has ended the session: {}", Escaped(text)),
             (Failure::DataLost | Failure::DataConnect, _) => "the data connection broke".to_owned(),
             (Failure::OutOfStep { command: Some(command), reply }, _) if command.is_empty() => {
@@ -78,7 +83,7 @@ impl Engine {
                 shown(reply)
             ),
             (Failure::UnexpectedReply(line), _) => {
-                format!("`{}` makes no sense here: does the server speak {}?", shown(line), self.server.dialect)
+                format!("`{}` is no reply of this dialect: does the server speak {}?", shown(line), self.server.dialect)
             }
         }
     }

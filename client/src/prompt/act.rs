@@ -65,7 +65,7 @@ pub(super) fn run(engine: &mut Engine, verb: Verb, flags: &str, words: &[String]
         Verb::LocalDirectory => change_directory(if first.is_empty() { "~" } else { first }),
         Verb::LocalPath => show_directory(),
         Verb::Help => {
-            print!("{}", help());
+            print!("{}", help(engine.server().dialect, super::width()));
             Ok(())
         }
         // The prompt does these itself.

@@ -2,7 +2,9 @@
 //!
 //! It must not do anything.
 
-use super::table::{Row, Verb, find};
+use muxftp_proto::Dialect;
+
+use super::table::{Row, Verb, find, usage};
 
 /// What a line asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +21,7 @@ pub(super) enum Line {
 ///
 /// # Errors
 /// What is wrong, and what would be right.
-pub(super) fn parse(line: &str) -> Result<Line, String> {
+pub(super) fn parse(line: &str, dialect: Dialect) -> Result<Line, String> {
     let line = line.trim();
     if let Some(command) = line.strip_prefix('!') {
         return Ok(Line::Shell(command.trim().to_owned()));
@@ -32,20 +34,20 @@ pub(super) fn parse(line: &str) -> Result<Line, String> {
     }
     let word = words.remove(0);
     let Some(row) = find(&word) else {
-        return Err(format!("`{}` is no command here; HELP lists them", muxftp_proto::Escaped(word.as_bytes())));
+        return Err(format!("`{}` is not a command; HELP lists them", muxftp_proto::Escaped(word.as_bytes())));
     };
     let flags = match row.reads_words {
         true => Some(String::new()),
         false => take_flags(row, &mut words),
     };
-    let flags = flags.ok_or_else(|| format!("usage: {}", row.usage))?;
+    let flags = flags.ok_or_else(|| format!("usage: {}", usage(row, dialect)))?;
     let is_too_long = !row.is_open && words.len() > row.arguments.len();
     if words.len() < row.required || is_too_long {
         let hint = match is_too_long && !row.arguments.is_empty() {
-            true => "; a name with blanks stands in quotation marks",
+            true => "; put a name with blanks into quotation marks",
             false => "",
         };
-        return Err(format!("usage: {}{hint}", row.usage));
+        return Err(format!("usage: {}{hint}", usage(row, dialect)));
     }
     Ok(Line::Command(row.verb, flags, words))
 }
@@ -135,7 +137,7 @@ mod tests {
             ("!ls -l 'x y'", Ok(Line::Shell("ls -l 'x y'".to_owned()))),
             ("!", Ok(Line::Shell(String::new()))),
         ] {
-            assert_eq!(parse(line), read, "{line:?}");
+            assert_eq!(parse(line, Dialect::Ftp), read, "{line:?}");
         }
     }
 
@@ -152,7 +154,7 @@ mod tests {
             ("frobnicate", "HELP"),
             ("\x1b[2J", "\\u{1b}"),
         ] {
-            let wrong = parse(line).unwrap_err();
+            let wrong = parse(line, Dialect::Ftp).unwrap_err();
             assert!(wrong.contains(hint), "{line:?}: {wrong}");
         }
     }
@@ -166,7 +168,45 @@ mod tests {
         assert_eq!(words.len(), count);
         for row in COMMANDS {
             assert!(row.required <= row.arguments.len());
-            assert!(help().contains(row.usage));
+            let all = help(Dialect::Ftp, 200);
+            assert!(all.lines().any(|line| line.starts_with(row.usage)), "{}", row.usage);
         }
+    }
+
+    #[test]
+    fn help_fits_the_terminal_and_shows_what_works() {
+        for width in [20, 30, 40, 63, 64, 80, 132] {
+            for dialect in Dialect::ALL {
+                let text = help(dialect, width);
+                for line in text.lines().filter(|line| line.split_whitespace().count() > 1) {
+                    let term = COMMANDS.iter().any(|row| [row.usage, usage(row, dialect)].contains(&line));
+                    assert!(line.chars().count() <= width || term, "{width}: {line}");
+                }
+            }
+        }
+        for dialect in Dialect::OF_CLIENTS {
+            let text = help(dialect, 80);
+            assert!(text.contains("GET name [local]") && !text.contains("-c"), "{text}");
+            assert!(!text.lines().any(|line| line.starts_with("MKDIR") || line.starts_with("SIZE")), "{text}");
+            assert_eq!(text.matches("MKDIR").count(), 1, "the line of the others: {text}");
+        }
+    }
+
+    #[test]
+    fn words_of_other_clients_are_understood_in_any_case() {
+        for (line, verb) in [
+            ("download a", Verb::Get),
+            ("DOWNLOAD a", Verb::Get),
+            ("Upload a", Verb::Put),
+            ("UPLOAD a", Verb::Put),
+            ("LIST", Verb::List),
+            ("dir", Verb::List),
+        ] {
+            assert!(matches!(parse(line, Dialect::Simple), Ok(Line::Command(read, ..)) if read == verb), "{line}");
+        }
+        assert_eq!(parse("get", Dialect::Simple), Err("usage: GET name [local]".to_owned()));
+        let words = ["h".to_owned(), "8080".to_owned()];
+        let connect = Line::Command(Verb::Connect, String::new(), words.to_vec());
+        assert_eq!(parse("connect h 8080", Dialect::Ftp), Ok(connect));
     }
 }

@@ -8,11 +8,12 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use muxftp_proto::Dialect;
 use muxftp_proto::client::io::{ListingForm, Operation};
 use rustyline::completion::{Completer, FilenameCompleter, Pair, Quote, escape, unescape};
 use rustyline::{Context, Helper, Highlighter, Hinter, Validator};
 
-use super::table::{Argument, COMMANDS, Row, find};
+use super::table::{Argument, COMMANDS, Row, find, is_offered};
 use crate::content::{Content, Listing};
 use crate::engine::{Engine, Watch};
 
@@ -78,7 +79,8 @@ impl Completer for Names {
             return self.local.complete_path(line, pos);
         }
         if word.index == 0 {
-            return Ok((word.start, commands(&word.text)));
+            let dialect = self.engine.borrow().server().dialect;
+            return Ok((word.start, commands(&word.text, dialect)));
         }
         let row = line.split_whitespace().next().and_then(find);
         let at = |row: &Row| {
@@ -103,9 +105,10 @@ fn flags(line: &str) -> usize {
 }
 
 /// The commands that begin so, in the case in which they are being typed.
-fn commands(begun: &str) -> Vec<Pair> {
+fn commands(begun: &str, dialect: Dialect) -> Vec<Pair> {
     let upper = begun.chars().any(char::is_uppercase);
-    let words = COMMANDS.iter().map(|row| row.words[0]).filter(|word| {
+    let offered = COMMANDS.iter().filter(|row| is_offered(row, dialect)).map(|row| row.words[0]);
+    let words = offered.filter(|word| {
         word.len() >= begun.len()
             && word.is_char_boundary(begun.len())
             && word[..begun.len()].eq_ignore_ascii_case(begun)
@@ -200,7 +203,7 @@ mod tests {
             assert_eq!(pairs.len(), 1, "{line:?}");
             let close = word.quote.map(String::from).unwrap_or_default();
             let completed = format!("{}{}{close}", &line[..word.start], pairs[0].replacement);
-            let read = super::super::command::parse(&completed).unwrap();
+            let read = super::super::command::parse(&completed, muxftp_proto::Dialect::Ftp).unwrap();
             let super::super::command::Line::Command(_, _, words) = read else { panic!("{completed}") };
             assert_eq!(words, [wanted], "{completed}");
         }
@@ -217,7 +220,7 @@ mod tests {
 
     #[test]
     fn commands_are_completed_in_their_case() {
-        let texts = |begun| commands(begun).into_iter().map(|pair| pair.replacement).collect::<Vec<_>>();
+        let texts = |begun| commands(begun, Dialect::Ftp).into_iter().map(|pair| pair.replacement).collect::<Vec<_>>();
         assert_eq!(texts("g"), ["get "]);
         assert_eq!(texts("GE"), ["GET "]);
         assert_eq!(texts("m"), ["mget ", "mput ", "mirror ", "mkdir ", "mv "]);

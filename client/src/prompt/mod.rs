@@ -8,6 +8,7 @@
 mod act;
 mod command;
 mod complete;
+mod layout;
 mod menu;
 mod table;
 
@@ -22,12 +23,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use muxftp_proto::client::io::Operation;
 use muxftp_proto::{Dialect, Escaped};
 use rustix::process::Signal;
+use rustix::termios;
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use rustyline::{CompletionType, Config, Editor};
 
 use crate::args::Connection;
 use crate::engine::Engine;
+use crate::place::{self, Place};
 use crate::report;
 use crate::target::{self, Target};
 use crate::trouble::Trouble;
@@ -35,9 +38,12 @@ use command::Line;
 use complete::Names;
 use table::Verb;
 
-/// Opens a prompt on the server of `url`, in its directory, or the menu.
-pub(crate) fn run(url: &str, connection: &Connection, with_menu: bool) -> Result<(), Trouble> {
-    let target = parse(url)?;
+/// A host or URL, a port, a dialect: as they were given.
+pub(crate) type Given<'a> = (&'a str, Option<&'a str>, Option<&'a str>);
+
+/// Opens a prompt on a server, in the directory that its URL names, or the menu.
+pub(crate) fn run(given: Given<'_>, connection: &Connection, with_menu: bool) -> Result<(), Trouble> {
+    let target = parse(given)?;
     // The editor takes SIGINT when it is made, the engine when it is: made in this order, both hear of it.
     let editor = io::stdin().is_terminal().then(new_editor).transpose()?;
     let engine = open(&target, connection)?;
@@ -56,13 +62,17 @@ pub(crate) fn run(url: &str, connection: &Connection, with_menu: bool) -> Result
 }
 
 /// A server, and perhaps a directory there.
-fn parse(url: &str) -> Result<Target, Trouble> {
-    let target = Target::parse(url).map_err(Trouble::Usage)?;
+fn parse(given: Given<'_>) -> Result<Target, Trouble> {
+    let (host, port, dialect) = given;
+    let Place { target, note } = place::parse(host, port, dialect).map_err(Trouble::Usage)?;
+    if let Some(note) = note {
+        eprintln!("muxftp: note: {note}");
+    }
     if !target.path.is_empty() && target.server.dialect != Dialect::Ftp {
         let text = format!(
             "a prompt is opened on a server: {}; to fetch a file: muxftp get {}",
             target.server,
-            target::shown(url)
+            target::shown(host)
         );
         return Err(Trouble::Usage(text));
     }
@@ -73,6 +83,7 @@ fn parse(url: &str) -> Result<Target, Trouble> {
 fn open(target: &Target, connection: &Connection) -> Result<Engine, Trouble> {
     let mut engine = Engine::new(&target.server, connection)?;
     engine.connect()?;
+    engine.wait_for_stranger()?;
     if !target.path.is_empty() {
         let what = format!("cd {}", Escaped(&target.path));
         let gone = engine.ask(&Operation::ChangeDirectory { name: target.path.clone() }, &what);
@@ -237,12 +248,13 @@ impl Prompt {
     }
 
     fn obey(&self, line: &str) -> Result<Next, Trouble> {
-        match command::parse(line).map_err(Trouble::Usage)? {
+        let dialect = self.engine.borrow().server().dialect;
+        match command::parse(line, dialect).map_err(Trouble::Usage)? {
             Line::Empty => {}
             Line::Shell(command) => self.wait(|| run_shell(&command))?,
             Line::Command(Verb::Exit, ..) => return Ok(Next::End),
             Line::Command(Verb::Connect, _, words) => {
-                return match self.go_to(&words[0]) {
+                return match self.go_to(&words[0], words.get(1).map(String::as_str)) {
                     Ok(left) => left.map(|()| Next::Line),
                     Err(trouble) => Ok(Next::Astray(trouble)),
                 };
@@ -253,8 +265,8 @@ impl Prompt {
     }
 
     /// Leaves this server for another, once there is a session there; gives how the old session ended.
-    fn go_to(&self, url: &str) -> Result<Result<(), Trouble>, Trouble> {
-        let target = parse(url)?;
+    fn go_to(&self, host: &str, port: Option<&str>) -> Result<Result<(), Trouble>, Trouble> {
+        let target = parse((host, port, None))?;
         let connection = self.connection.fitting(target.server.dialect);
         let mut left = self.engine.replace(open(&target, &connection)?);
         let end = left.quit();
@@ -299,6 +311,14 @@ fn history_file() -> Option<PathBuf> {
     std::fs::create_dir_all(&directory).ok()?;
     Some(directory.join("history"))
 }
+
+/// The columns of the terminal that standard output is; the usual number, where it is none.
+fn width() -> usize {
+    let found = termios::tcgetwinsize(io::stdout()).ok().map(|size| usize::from(size.ws_col));
+    found.filter(|&columns| columns > 0).unwrap_or(USUAL_COLUMNS)
+}
+
+const USUAL_COLUMNS: usize = 80;
 
 fn terminal(error: ReadlineError, doing: &str) -> Trouble {
     let error = match error {

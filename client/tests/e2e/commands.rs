@@ -97,7 +97,7 @@ fn a_prompt_opens_in_a_directory_and_goes_to_another_server() {
     let expected = format!("/d e\ninside\nConnected to {}.\nother\n", second.url("").trim_end_matches('/'));
     assert_eq!((text(&output.stdout), text(&output.stderr)), (expected.as_str(), ""));
     // What a script wants done there is not done here.
-    for nowhere in ["simple://127.0.0.1:1", "nonsense", &url.replace("d%20e", "nope"), &url.replace("ann", "bob")] {
+    for nowhere in ["simple://127.0.0.1:1", "no/host", &url.replace("d%20e", "nope"), &url.replace("ann", "bob")] {
         let script = format!("open {nowhere}\nrm inside\n");
         let output = run_with_input(here.path(), &[&url, "--tls", "off"], script.as_bytes());
         assert!(!output.status.success() && output.stdout.is_empty(), "{nowhere}");

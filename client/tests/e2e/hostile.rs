@@ -50,10 +50,11 @@ fn a_download_that_the_server_takes_back_leaves_the_old_file() {
 #[test]
 fn a_server_that_speaks_something_else_is_named() {
     for (greeting, shown) in [
-        (&b"HTTP/1.1 400 Bad Request\r\n"[..], "`HTTP/1.1 400 Bad Request` makes no sense here"),
-        (b"220 \x1b[2J ready\r\n", "`220 \\u{1b}[2J ready`"),
-        (b"200 OK 70000\r\n", "makes no sense here"),
-        (b"200 OK 0\r\n", "makes no sense here"),
+        (&b"HTTP/1.1 400 Bad Request\r\n"[..], "the server at this port speaks HTTP\n"),
+        (b"220 \x1b[2J ready\r\n", "speaks ftp: use ftp://127.0.0.1:"),
+        (b"221 \x1b[2J ready\r\n", "`221 \\u{1b}[2J ready` is no reply of this dialect"),
+        (b"200 OK 70000\r\n", "is no reply of this dialect"),
+        (b"200 OK 0\r\n", "is no reply of this dialect"),
     ] {
         let fake = Fake::start(move |listener| {
             let mut control = Control::accept(listener);

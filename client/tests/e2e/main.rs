@@ -19,6 +19,7 @@ mod pieces;
 mod prompt;
 mod relay;
 mod scripted;
+mod stranger;
 mod support;
 mod terminal;
 mod tls12;

@@ -33,7 +33,7 @@ fn failures_are_told_and_remembered_and_the_rest_is_done() {
     assert_eq!(
         text(&output.stderr),
         "muxftp: get nope: the server says no: 550 File Not Found\n\
-         muxftp: `frobnicate` is no command here; HELP lists them\n\
+         muxftp: `frobnicate` is not a command; HELP lists them\n\
          muxftp: cannot read missing: No such file or directory\n"
     );
     assert_eq!(names(server.root()), ["a"]);

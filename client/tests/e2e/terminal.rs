@@ -92,7 +92,7 @@ fn a_person_lists_completes_and_fetches() {
     person.sees("Connected to simple://127.");
     person.sees("ftp> ");
     person.types("HELP\r");
-    person.sees("GET [-c] name [local]");
+    person.sees("GET name [local]");
     person.sees("ftp> ");
     person.types("ls\r");
     person.sees("\\u{1b}[2J");

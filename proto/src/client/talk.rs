@@ -73,6 +73,15 @@ impl Talk {
         })
     }
 
+    /// The connection ended. A TLS alert is not a line, but it shows what the server expects.
+    pub(super) fn lost(&self) -> Failure {
+        let left = self.input.peek();
+        match left.starts_with(&TLS_ALERT) {
+            true => Failure::UnexpectedReply(left.to_vec()),
+            false => Failure::ControlLost,
+        }
+    }
+
     /// What is wrong with a server that says more than is heard.
     pub(super) fn flood(&self) -> Option<Failure> {
         let too_much = self.input.waiting() > limits::INPUT_BYTES_MAX;
@@ -106,6 +115,9 @@ impl Talk {
         }
     }
 }
+
+/// How a record of TLS begins that holds an alert (RFC 8446 5.1).
+const TLS_ALERT: [u8; 2] = [0x15, 0x03];
 
 /// An operation has a few lines, a log-in a dozen; a server that talks on and on is cut off.
 pub(super) const DIALOGUE_BYTES_MAX: usize = 16 * 1024;

@@ -9,7 +9,7 @@ use crate::vocab::command::Command;
 use crate::vocab::path::VPath;
 use crate::vocab::reply::{Answer, Reply};
 
-use super::words::{is_sayable, split_size, split_verb};
+use super::words::{is_of_ftp, is_sayable, split_size, split_verb};
 use super::{Request, Unsayable};
 
 /// Reads a command line (without its end).
@@ -27,6 +27,8 @@ pub(super) fn parse_command(line: &[u8]) -> Result<Command, Cause> {
         Ok(Command::List { path: VPath::parse(argument)? })
     } else if verb.eq_ignore_ascii_case(b"EXIT") {
         if argument.is_empty() { Ok(Command::Quit) } else { Err(Cause::BadArgument) }
+    } else if is_of_ftp(verb) || OF_UPDOWN.iter().any(|other| verb.eq_ignore_ascii_case(other)) {
+        Err(Cause::OtherDialect)
     } else {
         Err(Cause::UnknownCommand)
     }
@@ -73,8 +75,10 @@ pub(super) fn print_reply(reply: &Reply, out: &mut Vec<u8>) {
         Reply::Refused { cause, .. } | Reply::NamesFailed(cause) => {
             out.extend_from_slice(b"550 ");
             out.extend_from_slice(cause.words().as_bytes());
-            if *cause == Cause::UnknownCommand {
-                out.extend_from_slice(b" (GET, PUT, LS, EXIT)");
+            match cause {
+                Cause::UnknownCommand => out.extend_from_slice(b" (GET, PUT, LS, EXIT)"),
+                Cause::OtherDialect => out.extend_from_slice(b" simple (GET, PUT, LS, EXIT)"),
+                _ => {}
             }
         }
     }
@@ -101,6 +105,9 @@ pub(super) fn parse_reply(line: &[u8]) -> Option<Answer<'_>> {
 }
 
 /// The verb of a transfer.
+/// The verbs of `updown` that neither this dialect nor `ftp` has.
+const OF_UPDOWN: [&[u8]; 3] = [b"UPLOAD", b"DOWNLOAD", b"READY"];
+
 pub(super) fn verb(kind: TransferKind) -> &'static str {
     match kind {
         TransferKind::Download => "GET",
@@ -150,6 +157,9 @@ mod tests {
             ("PUT /x 1", Err(Cause::BadName)),
             ("LS ..", Err(Cause::BadName)),
             ("GETX a", Err(Cause::UnknownCommand)),
+            ("USER ann", Err(Cause::OtherDialect)),
+            ("auth TLS", Err(Cause::OtherDialect)),
+            ("DOWNLOAD a", Err(Cause::OtherDialect)),
             ("", Err(Cause::UnknownCommand)),
             ("\u{0}", Err(Cause::UnknownCommand)),
         ];
@@ -209,6 +219,11 @@ mod tests {
                 Reply::refused(Cause::NotFound),
                 "550 File Not Found",
                 Answer::Refused { code: 550, text: b"File Not Found" },
+            ),
+            (
+                Reply::refused(Cause::OtherDialect),
+                "550 This Port Speaks simple (GET, PUT, LS, EXIT)",
+                Answer::Refused { code: 550, text: b"This Port Speaks simple (GET, PUT, LS, EXIT)" },
             ),
         ];
         for (reply, text, answer) in table {

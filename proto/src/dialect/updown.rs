@@ -9,7 +9,7 @@ use crate::vocab::command::Command;
 use crate::vocab::path::VPath;
 use crate::vocab::reply::{Answer, Reply};
 
-use super::words::{is_sayable, split_size, split_verb};
+use super::words::{is_of_ftp, is_sayable, split_size, split_verb};
 use super::{Request, Unsayable};
 
 /// Reads a command line (without its end).
@@ -29,6 +29,7 @@ pub(super) fn parse_command(line: &[u8]) -> Result<Command, Cause> {
         b"LIST" => Ok(Command::List { path: VPath::parse(argument)? }),
         b"READY" => alone(Command::Ready),
         b"QUIT" => alone(Command::Quit),
+        _ if is_of_ftp(verb) => Err(Cause::OtherDialect),
         _ => Err(Cause::UnknownCommand),
     }
 }
@@ -114,7 +115,8 @@ pub(super) fn verb(kind: TransferKind) -> &'static str {
 
 /// The one word after ERROR: the words of the cause without what is between them.
 fn word(cause: Cause) -> String {
-    cause.words().chars().filter(char::is_ascii_alphanumeric).collect()
+    let word: String = cause.words().chars().filter(char::is_ascii_alphanumeric).collect();
+    if cause == Cause::OtherDialect { word + "Updown" } else { word }
 }
 
 #[cfg(test)]
@@ -145,6 +147,8 @@ mod tests {
             ("READY now", Err(Cause::BadArgument)),
             ("QUIT", Ok(Command::Quit)),
             ("GET x", Err(Cause::UnknownCommand)),
+            ("USER ann", Err(Cause::OtherDialect)),
+            ("FEAT", Err(Cause::OtherDialect)),
             ("", Err(Cause::UnknownCommand)),
         ];
         for (line, command) in table {
@@ -191,6 +195,11 @@ mod tests {
             (Reply::Goodbye, "OK", Answer::Accepted),
             (Reply::Complete, "DONE", Answer::Complete),
             (Reply::refused(Cause::NotFound), "ERROR FileNotFound", Answer::Refused { code: 0, text: b"FileNotFound" }),
+            (
+                Reply::refused(Cause::OtherDialect),
+                "ERROR ThisPortSpeaksUpdown",
+                Answer::Refused { code: 0, text: b"ThisPortSpeaksUpdown" },
+            ),
         ];
         for (reply, text, answer) in table {
             let mut out = Vec::new();

@@ -37,3 +37,15 @@ pub(super) fn is_sayable(name: &[u8]) -> bool {
 
 /// Offsets of files are signed 64-bit numbers.
 pub(super) const MAX_SIZE: u64 = i64::MAX as u64;
+
+/// Whether the verb is one with which clients of `ftp` begin, or continue when a reply looked like a greeting. QUIT, LIST
+/// and HELP are not: people try them.
+pub(super) fn is_of_ftp(verb: &[u8]) -> bool {
+    OF_FTP.iter().any(|known| verb.eq_ignore_ascii_case(known.as_bytes()))
+}
+
+const OF_FTP: &[&str] = &[
+    "USER", "PASS", "ACCT", "AUTH", "PBSZ", "PROT", "FEAT", "OPTS", "SYST", "CLNT", "HOST", "TYPE", "PASV", "EPSV",
+    "PORT", "EPRT", "RETR", "STOR", "APPE", "NLST", "MLSD", "MLST", "CWD", "PWD", "SIZE", "MDTM", "DELE", "MKD", "RMD",
+    "NOOP",
+];

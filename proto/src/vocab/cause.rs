@@ -7,6 +7,8 @@ use super::path::PathError;
 pub enum Cause {
     /// The verb is not one of the dialect's.
     UnknownCommand,
+    /// The verb is one of another dialect: the client has the wrong port, or the wrong scheme in its URL.
+    OtherDialect,
     /// The command does not belong here: it answers something that was not asked, or something else is waited for.
     BadSequence,
     /// The verb needs a name and has none, or has one and takes none.
@@ -119,8 +121,9 @@ pub enum Cause {
 
 impl Cause {
     /// All causes.
-    pub const ALL: [Cause; 55] = [
+    pub const ALL: [Cause; 56] = [
         Cause::UnknownCommand,
+        Cause::OtherDialect,
         Cause::BadSequence,
         Cause::BadArgument,
         Cause::BadSize,
@@ -181,6 +184,7 @@ impl Cause {
     pub fn words(self) -> &'static str {
         match self {
             Cause::UnknownCommand => "Unknown Command",
+            Cause::OtherDialect => "This Port Speaks",
             Cause::BadSequence => "Unexpected Command",
             Cause::BadArgument => "Bad Argument",
             Cause::BadSize => "Bad Size",

@@ -80,6 +80,11 @@ impl LineBuffer {
         whole.filter_map(|line| line.strip_suffix(b"\n")).map(strip_cr)
     }
 
+    /// The bytes that wait, for what is no line.
+    pub(crate) fn peek(&self) -> &[u8] {
+        &self.bytes[self.start..]
+    }
+
     /// Bytes that wait.
     pub fn waiting(&self) -> usize {
         self.bytes.len() - self.start

@@ -264,7 +264,7 @@ impl FtpClient {
                 self.end(talk);
                 talk.conclude(Outcome::Complete);
             }
-            _ => self.fail(talk, Failure::ControlLost),
+            _ => self.fail(talk, talk.lost()),
         }
     }
 

@@ -127,7 +127,13 @@ impl LineClient {
         talk.note("S: ", &line);
         match self.dialect.parse_reply(&line) {
             Some(answer) => Ok(Heard::from(answer)),
-            None => Err(Failure::UnexpectedReply(line)),
+            None => {
+                if self.is_ready() {
+                    // A greeting: this is a server of something else.
+                    talk.surplus = Some(line.clone());
+                }
+                Err(Failure::UnexpectedReply(line))
+            }
         }
     }
 
@@ -142,7 +148,7 @@ impl LineClient {
                 self.end(talk);
                 talk.conclude(Outcome::Complete);
             }
-            _ => self.fail(talk, Failure::ControlLost),
+            _ => self.fail(talk, talk.lost()),
         }
     }
 

@@ -365,7 +365,7 @@ mod tests {
             for upload in [false, true] {
                 let answer = refusal(cause, upload);
                 assert!(matches!(answer.class(), 4 | 5), "{cause:?}");
-                assert_eq!(answer.text(), cause.words().as_bytes());
+                assert!(answer.text().starts_with(cause.words().as_bytes()));
             }
         }
     }

@@ -145,7 +145,8 @@ pub(in crate::dialect) fn print_reply(reply: &Reply, out: &mut Vec<u8>) {
         Reply::Complete => out.extend_from_slice(b"226 Transfer complete"),
         Reply::Goodbye => out.extend_from_slice(b"221 Goodbye"),
         Reply::Refused { cause, upload } => {
-            out.extend_from_slice(format!("{} {}", code(*cause, *upload), cause.words()).as_bytes());
+            let dialect = if *cause == Cause::OtherDialect { " ftp" } else { "" };
+            out.extend_from_slice(format!("{} {}{dialect}", code(*cause, *upload), cause.words()).as_bytes());
         }
     }
     out.extend_from_slice(b"\r\n");
@@ -168,7 +169,7 @@ fn code(cause: Cause, upload: bool) -> u16 {
         Cause::Busy => 450,
         Cause::DiskError | Cause::StorageTimeout | Cause::OutOfResources => 451,
         Cause::NoSpace => 452,
-        Cause::UnknownCommand | Cause::LineTooLong => 500,
+        Cause::UnknownCommand | Cause::OtherDialect | Cause::LineTooLong => 500,
         Cause::BadArgument | Cause::BadSize => 501,
         Cause::NotImplemented => 502,
         Cause::BadSequence => 503,

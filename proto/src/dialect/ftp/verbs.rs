@@ -199,7 +199,8 @@ impl VerbRow {
 /// SITE is a verb of its own.
 ///
 /// # Errors
-/// [`Cause::UnknownCommand`], or [`Cause::NotFtp`] for what other protocols begin with.
+/// [`Cause::UnknownCommand`], [`Cause::OtherDialect`] for the verbs of `simple` and `updown`, or [`Cause::NotFtp`] for
+/// what other protocols begin with.
 pub fn parse_line(line: &[u8]) -> Result<(&'static VerbRow, &[u8]), Cause> {
     let line = line.trim_ascii_start();
     let (word, argument) = cut(line);
@@ -211,8 +212,13 @@ pub fn parse_line(line: &[u8]) -> Result<(&'static VerbRow, &[u8]), Cause> {
         }
         Some(row) => Ok((row, argument)),
         None if FOREIGN.iter().any(|foreign| word == foreign.as_bytes()) || is_foreign(line) => Err(Cause::NotFtp),
+        None if is_of_another_dialect(word) => Err(Cause::OtherDialect),
         None => Err(Cause::UnknownCommand),
     }
+}
+
+fn is_of_another_dialect(word: &[u8]) -> bool {
+    ["LS", "EXIT", "UPLOAD", "DOWNLOAD", "READY"].iter().any(|verb| word.eq_ignore_ascii_case(verb.as_bytes()))
 }
 
 fn cut(text: &[u8]) -> (&[u8], &[u8]) {
@@ -282,6 +288,8 @@ mod tests {
             ("Host: localhost:2121", Err(Cause::NotFtp)),
             ("RETR x HTTP/1.1", Ok((Verb::Retr, "x HTTP/1.1"))),
             ("CWD Host: x", Ok((Verb::Cwd, "Host: x"))),
+            ("ls photos", Err(Cause::OtherDialect)),
+            ("UPLOAD a 7", Err(Cause::OtherDialect)),
         ];
         for (line, expected) in table {
             let cut = parse_line(line.as_bytes()).map(|(row, argument)| (row.verb, argument));
