@@ -31,8 +31,9 @@ pub(crate) const LOG_BYTES_MAX: usize = 64 * 1024;
 /// Each password that is checked needs 19 MiB and a processor.
 pub(crate) const PASSWORD_THREADS: (usize, usize) = (2, 2);
 
-/// Log-ins that wait for their password to be checked; beyond it they are refused.
-pub(crate) const PASSWORDS_QUEUE: usize = 1024;
+/// The checks that the loop starts run at once, and none waits for a thread: those that wait do so in the order of
+/// [`PASSWORDS_WAITING_MAX`].
+pub(crate) const PASSWORDS_QUEUE: usize = PASSWORD_CHECKS;
 
 /// One lookup at a time is ever asked for.
 pub(crate) const NETWORK_THREADS: (usize, usize) = (1, 1);
@@ -53,9 +54,30 @@ pub(crate) const SURVEY_THREADS: (usize, usize) = (1, 2);
 /// Jobs of one root that wait; beyond it they are refused: the disk is far behind.
 pub(crate) const PLACE_QUEUE: usize = 256;
 
-/// Addresses whose failed log-ins are counted. Whoever has more is not stopped by counting them; the memory is a few hundred
-/// KiB.
+/// Passwords that are checked at once: as many as there are threads for it. More would only wait in the threads' queue, where
+/// the order can no longer be changed.
+pub(crate) const PASSWORD_CHECKS: usize = PASSWORD_THREADS.1;
+
+/// Of these, how many may be of one address: an office that logs in at once uses both threads while nobody else waits.
+pub(crate) const CHECKS_PER_ADDRESS: usize = 2;
+
+/// The same for an address with failures that count: the other thread is free for everybody else.
+pub(crate) const CHECKS_PER_SUSPECT: usize = 1;
+
+/// Passwords that wait to be checked: some 15 s of work for two threads; beyond that a client would give up before its turn. A
+/// name and a password have at most 4 KiB each.
+pub(crate) const PASSWORDS_WAITING_MAX: usize = 1024;
+
+/// The same for one address, which would have to wait for all of them itself.
+pub(crate) const PASSWORDS_WAITING_PER_ADDRESS: usize = PASSWORDS_WAITING_MAX / 2;
+
+/// Addresses whose failed logins are counted. Whoever has more is not stopped by counting them; the memory is a few hundred
+/// KiB, and 5 MiB when all of them try as many passwords as are kept.
 pub(crate) const FAILING_ADDRESSES_MAX: usize = 4096;
+
+/// Wrong passwords of one address that are known again when they are repeated; later ones count each time. Above the default of
+/// `logins.failures`, and above all values that protect anything.
+pub(crate) const FAILURES_KEPT_MAX: usize = 64;
 
 /// Tickets of TLS 1.3 at log-in. For clients that use each once: so many uploads before the first download or listing, which
 /// gives others. Most clients keep one and use it again. Programs written in Go (rclone) give up a server that sends more than
@@ -93,6 +115,10 @@ pub(crate) const NAMES_PIECES_PER_TURN: usize = 8;
 
 /// Accepts of one listener before sessions have their turn.
 pub(crate) const ACCEPTS_PER_TURN: usize = 16;
+
+/// Sessions that are refused in a turn because their address has been locked out while their password waited: each is a write
+/// and a close.
+pub(crate) const REFUSALS_PER_TURN: usize = 32;
 
 /// Strangers at a data port that are closed before other sessions have their turn.
 pub(crate) const STRANGERS_PER_TURN: usize = 8;

@@ -58,14 +58,15 @@ mod tests {
 
     #[test]
     fn limits_are_lowered_only_when_they_do_not_fit() {
-        let mut few = Limits { sessions: 1, sessions_per_address: 1 };
+        let limits = |sessions| Limits { sessions, sessions_per_address: sessions, data_ports_per_address: None };
+        let mut few = limits(1);
         assert_eq!(fit_to_descriptors(&mut few), None);
-        assert_eq!(few, Limits { sessions: 1, sessions_per_address: 1 });
+        assert_eq!(few, limits(1));
 
         let now = getrlimit(Resource::Nofile);
         assert_eq!(now.current, now.maximum, "the soft limit was raised");
         if let Some(hard) = now.maximum {
-            let mut many = Limits { sessions: u32::MAX, sessions_per_address: u32::MAX };
+            let mut many = limits(u32::MAX);
             assert_eq!(fit_to_descriptors(&mut many), Some(hard));
             assert_eq!(u64::from(many.sessions), sessions_within(hard));
             assert_eq!(many.sessions_per_address, many.sessions);

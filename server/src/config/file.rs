@@ -13,7 +13,7 @@ use tracing::level_filters::LevelFilter;
 use super::address::{ListenSpec, PublicAddress, parse_dialect};
 use super::reader::{Reader, Section, Source, directory_path, file_path, parse_table};
 use super::value::{Allowance, Words};
-use super::{Durability, GuestAccess, LogFormat, PortRange, Problem, SessionReuse, TlsMode, TlsVersion};
+use super::{AddressRange, Durability, GuestAccess, LogFormat, PortRange, Problem, SessionReuse, TlsMode, TlsVersion};
 
 /// What a file says; `None` where it says nothing.
 #[derive(Debug, Default, PartialEq)]
@@ -36,8 +36,10 @@ pub(super) struct FileSettings {
     pub(super) failure_delay: Option<Duration>,
     pub(super) failure_window: Option<Duration>,
     pub(super) lock: Option<Duration>,
+    pub(super) exempt: Option<Vec<AddressRange>>,
     pub(super) sessions: Option<u32>,
     pub(super) sessions_per_address: Option<u32>,
+    pub(super) data_ports_per_address: Option<u32>,
     pub(super) data_connect: Option<Duration>,
     pub(super) stall: Option<Duration>,
     pub(super) storage: Option<Duration>,
@@ -98,11 +100,13 @@ fn top(reader: &mut Reader<'_>, table: DeTable<'_>, settings: &mut FileSettings)
     settings.failure_delay = logins.take("delay").and_then(|value| reader.duration(&value));
     settings.failure_window = logins.take("window").and_then(|value| reader.duration(&value));
     settings.lock = logins.take("lock").and_then(|value| reader.duration(&value));
+    settings.exempt = logins.take("exempt").and_then(|value| reader.addresses(&value));
     reader.finish(logins);
 
     let mut limits = reader.section(&mut top, "limits");
     settings.sessions = limits.take("sessions").and_then(|value| reader.count(&value));
     settings.sessions_per_address = limits.take("sessions_per_address").and_then(|value| reader.count(&value));
+    settings.data_ports_per_address = limits.take("data_ports_per_address").and_then(|value| reader.count(&value));
     reader.finish(limits);
 
     let mut timeouts = reader.section(&mut top, "timeouts");

@@ -20,6 +20,7 @@ use muxftp_proto::Dialect;
 pub use tracing::level_filters::LevelFilter;
 
 pub use crate::storage::Durability;
+pub use crate::users::AddressRange;
 pub use address::{ListenSpec, PortRange, PublicAddress};
 pub use problem::{ConfigErrors, Problem};
 pub(crate) use reader::file_path;
@@ -103,10 +104,10 @@ pub struct Guest {
     pub allowance: Allowance,
 }
 
-/// What becomes of failed log-ins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What becomes of failed logins.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Logins {
-    /// So many from one address within the window lock it out.
+    /// So many different ones from one address within the window lock it out.
     pub failures: u32,
     /// What the first one costs; each further one costs twice as much as the one before, up to ten times this.
     pub delay: Duration,
@@ -114,6 +115,8 @@ pub struct Logins {
     pub window: Duration,
     /// How long an address is locked out.
     pub lock: Duration,
+    /// Addresses that are neither locked out nor delayed: relays, behind which there are many people.
+    pub exempt: Vec<AddressRange>,
 }
 
 /// Bounds on what clients may take.
@@ -123,6 +126,8 @@ pub struct Limits {
     pub sessions: u32,
     /// Sessions at once from one address.
     pub sessions_per_address: u32,
+    /// Data ports that one address may hold; none: as many as are free.
+    pub data_ports_per_address: Option<u32>,
 }
 
 /// Bounds on waiting.
@@ -184,11 +189,12 @@ impl Config {
                 delay: Duration::from_secs(1),
                 window: Duration::from_secs(10 * 60),
                 lock: Duration::from_secs(15 * 60),
+                exempt: Vec::new(),
             },
             public_address: PublicAddress::Own,
             metadata_service: METADATA_SERVICE.to_owned(),
             tls: None,
-            limits: Limits { sessions: 10_000, sessions_per_address: 5_000 },
+            limits: Limits { sessions: 10_000, sessions_per_address: 5_000, data_ports_per_address: None },
             timeouts: Timeouts {
                 data_connect: Duration::from_secs(10),
                 stall: Duration::from_secs(60),
@@ -203,12 +209,13 @@ impl Config {
     }
 
     /// For a server inside another program: one listener of `simple` on 127.0.0.1 at a port that the system chooses, and
-    /// no bound per address, since all clients come from one.
+    /// no bounds per address, since all clients come from one.
     pub fn embedded(root: PathBuf, data_ports: PortRange) -> Config {
         let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
         let listen = vec![Listen { dialect: Dialect::Simple, address, tls: TlsMode::Off }];
         let mut config = Config { root, data_ports, listen, ..Config::defaults() };
         config.limits.sessions_per_address = config.limits.sessions;
+        config.limits.data_ports_per_address = Some(u32::from(u16::MAX));
         config
     }
 }

@@ -10,8 +10,8 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::Problem;
 use super::value::{Allowance, DURATION_EXAMPLES, did_you_mean, parse_duration, parse_size};
+use super::{AddressRange, Problem};
 
 /// A file's name and text: what a problem needs to show its place.
 #[derive(Debug, Clone, Copy)]
@@ -135,6 +135,23 @@ impl Reader<'_> {
         match count {
             Some(count) if count > 0 => Some(count),
             _ => self.refuse(value.span(), format!("must be a whole number from 1 to {}, without quotes", u32::MAX)),
+        }
+    }
+
+    /// Ranges of addresses: a string, or an array of strings.
+    pub(crate) fn addresses(&mut self, value: &Spanned<DeValue<'_>>) -> Option<Vec<AddressRange>> {
+        let words = self.words(value)?;
+        let parsed: Result<Vec<_>, String> = words.iter().map(|word| word.parse()).collect();
+        parsed.map_or_else(|message| self.refuse(value.span(), message), Some)
+    }
+
+    /// A string, or an array of strings.
+    pub(crate) fn words(&mut self, value: &Spanned<DeValue<'_>>) -> Option<Vec<String>> {
+        match value.get_ref() {
+            DeValue::Array(values) => {
+                values.iter().map(|value| self.string(value, |text| Ok(text.to_owned()))).collect()
+            }
+            _ => self.string(value, |text| Ok(vec![text.to_owned()])),
         }
     }
 

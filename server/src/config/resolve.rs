@@ -64,11 +64,16 @@ fn resolve(flags: &Flags, source: Option<Source<'_>>) -> Result<Config, ConfigEr
             delay: file.failure_delay.unwrap_or(defaults.logins.delay),
             window: file.failure_window.unwrap_or(defaults.logins.window),
             lock: file.lock.unwrap_or(defaults.logins.lock),
+            exempt: file.exempt.unwrap_or(defaults.logins.exempt),
         },
         public_address: flags.public_address.clone().or(file.public_address).unwrap_or(defaults.public_address),
         metadata_service: file.metadata_service.unwrap_or(defaults.metadata_service),
         tls,
-        limits: Limits { sessions, sessions_per_address: per_address.min(sessions) },
+        limits: Limits {
+            sessions,
+            sessions_per_address: per_address.min(sessions),
+            data_ports_per_address: file.data_ports_per_address.or(defaults.limits.data_ports_per_address),
+        },
         timeouts: Timeouts {
             data_connect: file.data_connect.unwrap_or(defaults.timeouts.data_connect),
             stall: file.stall.unwrap_or(defaults.timeouts.stall),

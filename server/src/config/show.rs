@@ -4,7 +4,7 @@ use muxftp_proto::Dialect;
 use serde::Serialize;
 
 use super::value::{show_duration, show_size};
-use super::{Allowance, Config, Words};
+use super::{AddressRange, Allowance, Config, Words};
 
 impl Config {
     /// As TOML that gives this configuration again. (Of a root that is not UTF-8, the nearest text.)
@@ -38,10 +38,12 @@ impl Config {
                 delay: show_duration(self.logins.delay),
                 window: show_duration(self.logins.window),
                 lock: show_duration(self.logins.lock),
+                exempt: self.logins.exempt.iter().map(AddressRange::to_string).collect(),
             },
             limits: ShownLimits {
                 sessions: self.limits.sessions,
                 sessions_per_address: self.limits.sessions_per_address,
+                data_ports_per_address: self.limits.data_ports_per_address,
             },
             timeouts: ShownTimeouts {
                 data_connect: show_duration(self.timeouts.data_connect),
@@ -139,12 +141,15 @@ struct ShownLogins {
     delay: String,
     window: String,
     lock: String,
+    exempt: Vec<String>,
 }
 
 #[derive(Serialize)]
 struct ShownLimits {
     sessions: u32,
     sessions_per_address: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data_ports_per_address: Option<u32>,
 }
 
 #[derive(Serialize)]

@@ -1,11 +1,13 @@
 //! Who may have a session: counts in total and per address.
 //!
-//! Owned by the loop, so that no count can drift: what enters leaves when its session is removed.
+//! An IPv6 peer has a whole /64 to itself and is counted by it. Owned by the loop, so that no count can drift: what enters leaves when its session is removed.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 
 use muxftp_proto::Cause;
+
+use crate::failures::counted;
 
 /// The counts of sessions.
 #[derive(Debug)]
@@ -29,7 +31,7 @@ impl Admission {
         if self.sessions >= self.sessions_max {
             return Err(Cause::TooManySessions);
         }
-        let count = self.per_address.entry(address.to_canonical()).or_default();
+        let count = self.per_address.entry(counted(address)).or_default();
         if *count >= self.per_address_max {
             return Err(Cause::TooManyFromAddress);
         }
@@ -40,7 +42,7 @@ impl Admission {
 
     /// Counts a session out.
     pub(super) fn leave(&mut self, address: IpAddr) {
-        let address = address.to_canonical();
+        let address = counted(address);
         if let Some(count) = self.per_address.get_mut(&address) {
             *count -= 1;
             self.sessions -= 1;
@@ -72,5 +74,15 @@ mod tests {
         }
         assert_eq!(admission.sessions, 0);
         assert!(admission.per_address.is_empty());
+    }
+    #[test]
+    fn an_ipv6_network_is_one_address() {
+        let [a, b, other] = ["2001:db8::1", "2001:db8::2", "2001:db8:0:1::1"].map(|text| text.parse().unwrap());
+        let mut admission = Admission::new(3, 1);
+        assert_eq!(admission.enter(a), Ok(()));
+        assert_eq!(admission.enter(b), Err(Cause::TooManyFromAddress));
+        assert_eq!(admission.enter(other), Ok(()));
+        admission.leave(b);
+        assert_eq!(admission.enter(b), Ok(()));
     }
 }

@@ -57,6 +57,7 @@ impl Handler<Owner> for Shell {
 
     fn end_of_turn(&mut self, rx: &mut Reactor<Owner>) {
         self.grant_ports(rx);
+        self.check_passwords(rx);
         if self.state == State::Draining && self.sessions.is_empty() {
             self.state = State::Ended;
         }

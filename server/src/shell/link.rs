@@ -17,6 +17,7 @@ use muxftp_reactor::{Key, Reactor, connect, listen};
 
 use super::{Owner, Shared};
 use crate::limits;
+use crate::ports::Holder;
 use crate::storage;
 
 /// A data connection, or what is to become one.
@@ -86,9 +87,10 @@ impl Link {
         rx: &mut Reactor<Owner>,
         session: Key,
         address: IpAddr,
+        holder: Holder,
     ) -> Result<u16, Cause> {
         for _ in 0..shared.ports.free() {
-            let Some(port) = shared.ports.take() else { break };
+            let Some(port) = shared.ports.take(holder) else { break };
             match listen::listen_tcp(SocketAddr::new(address, port), limits::DATA_BACKLOG) {
                 Ok(mut listener) => {
                     self.port = Some(port);

@@ -17,6 +17,8 @@ mod lanes;
 mod link;
 mod listeners;
 mod open;
+mod password_queue;
+mod passwords;
 mod rate;
 mod screen;
 mod session;
@@ -50,6 +52,7 @@ use accounts::{Accounts, Opened};
 use admission::Admission;
 use lanes::{Lane, Place};
 use listeners::Listener;
+use passwords::Passwords;
 use session::{Fate, Session};
 use shared_ports::SharedPorts;
 use work::Done;
@@ -72,6 +75,7 @@ struct Shared {
     accounts: Accounts,
     users: Option<Arc<UserStore>>,
     failures: Failures,
+    passwords: Passwords,
     durability: Durability,
     ports: DataPorts,
     shared_ports: SharedPorts,
@@ -155,9 +159,13 @@ impl Server {
             shared: Shared {
                 accounts: guest,
                 users,
-                failures: Failures::new(config.logins),
+                failures: Failures::new(config.logins.clone()),
+                passwords: Passwords::new(),
                 durability: config.durability,
-                ports: DataPorts::new(config.data_ports),
+                ports: DataPorts::new(
+                    config.data_ports,
+                    config.limits.data_ports_per_address.map(|most| most as usize),
+                ),
                 shared_ports,
                 buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),
                 tls: start::certificates(&config)?,

@@ -204,6 +204,7 @@ impl Session {
             data.link.close(self.key, shared, rx);
         }
         self.leave_account(shared);
+        shared.passwords.forget(self.key, self.line.peer.ip());
         // Best effort: what does not fit now is not waited for.
         self.stream.close();
         let _ = self.stream.flush();

@@ -2,7 +2,6 @@
 //!
 //! What may take long (passwords, hashes, whole files) is a worker's; the rest is done at once.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use muxftp_proto::server::io::{Event, OperationId, Task, TaskAnswer};
@@ -12,6 +11,7 @@ use muxftp_reactor::{Job, Key, Reactor};
 use super::accounts::Opened;
 use super::lanes::{Lane, Place};
 use super::open::{self, Waiting};
+use super::passwords::{Asker, Verdict};
 use super::session::Session;
 use super::work::Done;
 use super::{Owner, Shared};
@@ -67,46 +67,47 @@ impl Session {
             log::login(self.line(), &name, Err(Cause::LockedOut));
             return self.answer(Event::TaskDone { op, result: Err(Cause::LockedOut) }, rx);
         }
+        let asker = |guess| Asker { session: key, op, line: *self.line(), name: name.clone(), guess };
         if is_guest(&name) {
             let guest = shared.accounts.guest();
             let open = shared.accounts.get(guest).is_some_and(|guest| guest.permissions != Default::default());
+            // No password is asked of a guest, so whatever it is, it is the same guess.
+            let asker = asker(shared.failures.guess(GUEST, b""));
             return match open {
                 true => self.enter(op, guest, shared, rx),
-                false => self.login_failed(op, &name, shared, rx),
+                false => self.login_failed(&asker, shared, rx),
             };
         }
-        let Some(users) = shared.users.clone() else {
-            return self.login_failed(op, &name, shared, rx);
-        };
-        let job: Job<Done> = Box::new(move || {
-            let user = users.check(&name, &password.0);
-            Done::PasswordChecked { session: key, op, name, user }
-        });
-        if shared.workers.submit(Lane::Passwords, job).is_err() {
-            self.answer(Event::TaskDone { op, result: Err(Cause::OutOfResources) }, rx);
+        let asker = asker(shared.failures.guess(&name, &password.0));
+        if shared.users.is_none() {
+            return self.login_failed(&asker, shared, rx);
         }
+        shared.passwords.submit(asker, password);
     }
 
-    /// A worker has held the password against the name.
+    /// What the password has come to.
     pub(super) fn password_checked(
         &mut self,
-        op: OperationId,
-        name: &[u8],
-        user: Option<Arc<User>>,
+        asker: &Asker,
+        verdict: Verdict,
         shared: &mut Shared,
         rx: &mut Reactor<Owner>,
     ) {
-        let user = user.filter(|user| user.may_come_from(self.peer().ip()));
-        // The client has got its 451 already. A wrong password counts all the same, or guesses would be free while the
-        // workers are behind.
+        let op = asker.op;
         if !self.awaits(op) {
-            if user.is_none() {
-                let _ = shared.failures.failed(self.peer().ip(), rx.now());
-            }
             return;
         }
-        let Some(user) = user else { return self.login_failed(op, name, shared, rx) };
-        shared.failures.succeeded(self.peer().ip());
+        let user = match verdict {
+            Verdict::Right(user) => user,
+            Verdict::Wrong(delay) => {
+                let event = Event::TaskDone { op, result: Err(Cause::LoginFailed) };
+                return self.answer_later(delay, event, rx);
+            }
+            Verdict::Refused(cause) => {
+                log::login(self.line(), &asker.name, Err(cause));
+                return self.answer(Event::TaskDone { op, result: Err(cause) }, rx);
+            }
+        };
         if let Some(account) = shared.accounts.find(&user.name) {
             shared.accounts.update(account, user.permissions, &user.allowance);
             return self.enter(op, account, shared, rx);
@@ -157,10 +158,9 @@ impl Session {
         self.answer(Event::TaskDone { op, result: entered.map(|()| TaskAnswer::LoggedIn(permissions)) }, rx);
     }
 
-    fn login_failed(&mut self, op: OperationId, name: &[u8], shared: &mut Shared, rx: &mut Reactor<Owner>) {
-        log::login(self.line(), name, Err(Cause::LoginFailed));
-        let pause = shared.failures.failed(self.peer().ip(), rx.now());
-        self.answer_later(pause, Event::TaskDone { op, result: Err(Cause::LoginFailed) }, rx);
+    fn login_failed(&mut self, asker: &Asker, shared: &mut Shared, rx: &mut Reactor<Owner>) {
+        let delay = shared.login_failed(asker, rx.now());
+        self.answer_later(delay, Event::TaskDone { op: asker.op, result: Err(Cause::LoginFailed) }, rx);
     }
 
     /// Has a file looked at from beginning to end.
@@ -241,3 +241,6 @@ fn done_at_once(root: &Root, task: Task) -> Result<TaskAnswer, Cause> {
 fn is_guest(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"anonymous") || name.eq_ignore_ascii_case(b"ftp")
 }
+
+/// The name under which the failures of guests count.
+const GUEST: &[u8] = b"anonymous";

@@ -12,6 +12,7 @@ use muxftp_reactor::{Again, Key, Reactor};
 
 use super::accounts::Opened;
 use super::lanes::Lane;
+use super::passwords::Asker;
 use super::tasks::Purpose;
 use super::{Owner, Shell};
 use crate::storage::SurveyProgress;
@@ -22,9 +23,7 @@ pub(super) enum Done {
     /// An event of a session.
     Of(Key, Event),
     PasswordChecked {
-        session: Key,
-        op: OperationId,
-        name: Vec<u8>,
+        asker: Asker,
         user: Option<Arc<User>>,
     },
     RootOpened {
@@ -46,10 +45,10 @@ impl Shell {
     pub(super) fn work_done(&mut self, rx: &mut Reactor<Owner>, done: Done) {
         let _ = match done {
             Done::Of(session, event) => self.with(rx, session, |session, shared, rx| session.event(event, shared, rx)),
-            Done::PasswordChecked { session, op, name, user } => self.with(rx, session, |session, shared, rx| {
-                session.password_checked(op, &name, user, shared, rx);
-                session.begin(shared, rx)
-            }),
+            Done::PasswordChecked { asker, user } => {
+                self.password_checked(rx, &asker, user);
+                Again::No
+            }
             Done::RootOpened { session, op, user, opened } => self.with(rx, session, |session, shared, rx| {
                 session.root_opened(op, &user, opened, shared, rx);
                 session.begin(shared, rx)

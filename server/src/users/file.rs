@@ -72,7 +72,7 @@ fn take_user(
     let (name, hash, root) = (section.take("name"), section.take("password"), section.take("root"));
     let permissions = section.take("permissions").map(|value| permissions(reader, &value));
     let allowance = reader.allowance(&mut section);
-    let from = section.take("from").map(|value| ranges(reader, &value));
+    let from = section.take("from").map(|value| reader.addresses(&value));
     reader.finish(section);
     let (Some(name), Some(hash), Some(root)) = (&name, &hash, &root) else {
         let _: Option<()> = reader.refuse(span, "a user needs `name`, `password` (by `muxftpd user add`) and `root`");
@@ -97,23 +97,9 @@ fn take_user(
 }
 
 fn permissions(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) -> Option<Permissions> {
-    let words = words(reader, value)?;
+    let words = reader.words(value)?;
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     parse_permissions(&words).map_or_else(|message| reader.refuse(value.span(), message), Some)
-}
-
-fn ranges<T: std::str::FromStr<Err = String>>(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) -> Option<Vec<T>> {
-    let words = words(reader, value)?;
-    let parsed: Result<Vec<T>, String> = words.iter().map(|word| word.parse()).collect();
-    parsed.map_or_else(|message| reader.refuse(value.span(), message), Some)
-}
-
-/// A string, or an array of strings.
-fn words(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) -> Option<Vec<String>> {
-    match value.get_ref() {
-        DeValue::Array(values) => values.iter().map(|value| reader.string(value, |text| Ok(text.to_owned()))).collect(),
-        _ => reader.string(value, |text| Ok(vec![text.to_owned()])),
-    }
 }
 
 #[cfg(test)]

@@ -38,7 +38,8 @@ fn flags_win_over_the_file_and_the_file_over_the_defaults() {
 #[test]
 fn what_is_shown_gives_the_same_configuration_again() {
     let text = "root = 'a \"b\" \\c'\ndata_ports = \"5000-5010\"\nupdown_data_ports = \"7000-7001\"\n[[listen]]\ndialect = \"simple\"\naddress = \"[::]:2021\"\n\
-        [guest]\naccess = \"read-only\"\n[limits]\nsessions = 7\n[timeouts]\nstall = \"1500ms\"\n\
+        [guest]\naccess = \"read-only\"\n[limits]\nsessions = 7\ndata_ports_per_address = 20\n\
+        [logins]\nexempt = [\"127.0.0.0/8\", \"2001:db8::7\"]\n[timeouts]\nstall = \"1500ms\"\n\
         [files]\ndurability = \"fsync\"\n[log]\nlevel = \"debug\"\nformat = \"json\"\n";
     let config = resolve_both(&[], text).unwrap();
     assert_ne!(config, Config::defaults());
@@ -147,7 +148,7 @@ fn a_file_that_cannot_be_read_is_named() {
 #[test]
 fn one_address_never_has_more_than_all() {
     let config = resolve_both(&[], "[limits]\nsessions = 7\n").unwrap();
-    assert_eq!(config.limits, Limits { sessions: 7, sessions_per_address: 7 });
+    assert_eq!((config.limits.sessions, config.limits.sessions_per_address), (7, 7));
 }
 
 const CERTIFIED: &str = "[tls]\ncertificate = \"c.pem\"\nkey = \"/k.pem\"\n";
@@ -231,4 +232,23 @@ fn what_is_wrong_about_tls_is_told_where_it_stands() {
         assert_eq!(error.matches("error:").count(), 1, "{error}");
     }
     assert!(resolve_both(&["--tls-key", "k"], "").unwrap_err().starts_with("error: a private key needs"));
+}
+
+#[test]
+fn exempt_addresses_are_one_range_or_several() {
+    let exempt = |text: &str| resolve_both(&[], text).unwrap().logins.exempt;
+    assert_eq!(exempt("[logins]\nexempt = \"127.0.0.1\"\n"), ["127.0.0.1".parse().unwrap()]);
+    let several = "[logins]\nexempt = [\"127.0.0.0/8\", \"::1\"]\n";
+    assert_eq!(exempt(several), ["127.0.0.0/8".parse().unwrap(), "::1".parse().unwrap()]);
+    assert_eq!(exempt("[logins]\nexempt = []\n"), []);
+    for (text, place, hint) in [
+        ("[logins]\nexempt = [\"localhost\"]\n", "2:10", "`localhost` is no range of addresses"),
+        ("[logins]\nexempt = 127\n", "2:10", "must be a string"),
+        ("[logins]\nexemt = []\n", "2:1", "did you mean `exempt`?"),
+        ("[limits]\ndata_ports_per_addres = 1\n", "2:1", "did you mean `data_ports_per_address`?"),
+        ("[limits]\ndata_ports_per_address = 0\n", "2:26", "from 1"),
+    ] {
+        let error = errors(text);
+        assert!(error.starts_with(&format!("error: m.toml:{place}: ")) && error.contains(hint), "{error}");
+    }
 }

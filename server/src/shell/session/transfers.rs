@@ -15,6 +15,7 @@ use super::super::tasks::Purpose;
 use super::super::{Owner, Shared};
 use super::Session;
 use crate::log;
+use crate::ports::Holder;
 use crate::tls::Certificates;
 
 impl Session {
@@ -140,10 +141,12 @@ impl Session {
     pub(super) fn listen_data(&mut self, op: OperationId, shared: &mut Shared, rx: &mut Reactor<Owner>) {
         let (key, local, peer) = (self.key, self.local, self.line.peer.ip());
         let policy = self.line.dialect.data_ports();
+        let guest = shared.accounts.guest();
+        let holder = Holder::new(peer, self.account.filter(|account| *account != guest));
         let link = &mut self.data().link;
         link.op = op;
         let listening = match policy {
-            DataPortPolicy::Fresh => link.listen(shared, rx, key, local).map(Some),
+            DataPortPolicy::Fresh => link.listen(shared, rx, key, local, holder).map(Some),
             DataPortPolicy::Shared => Ok(link.share(shared, key, local, peer)),
         };
         match listening {

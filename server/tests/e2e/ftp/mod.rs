@@ -5,6 +5,7 @@ mod connections;
 mod escape;
 mod hanging;
 mod limits;
+mod logins;
 mod names;
 mod public_address;
 mod reload;
