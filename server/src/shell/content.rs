@@ -104,7 +104,7 @@ impl Content {
             Content::None => Next::Wait,
             Content::Download(download) => download.send(stream, most, bytes, buffer),
             Content::Text(text) => text.send(stream, most, bytes, buffer),
-            Content::Names(names) => names.send(stream, bytes),
+            Content::Names(names) => names.send(stream, most, bytes),
             Content::Upload(upload) => {
                 let mut write = |piece: &[u8]| upload.write(piece);
                 match receive(stream, limit, most, bytes, buffer, |piece| screened(screen, piece, &mut write)) {
@@ -220,7 +220,7 @@ impl Names {
     }
 
     /// Reads and writes one piece of the listing.
-    fn send(&mut self, stream: &mut Stream, bytes: &mut u64) -> Next {
+    fn send(&mut self, stream: &mut Stream, most: usize, bytes: &mut u64) -> Next {
         if self.pending.is_empty() {
             if self.complete {
                 return Next::Moved;
@@ -229,7 +229,7 @@ impl Names {
                 return Next::Failed(cause);
             }
         }
-        match self.pending.send(stream, usize::MAX, bytes) {
+        match self.pending.send(stream, most, bytes) {
             Some(next) => next,
             None if self.complete => Next::Moved,
             None => Next::Again,

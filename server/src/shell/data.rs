@@ -17,7 +17,7 @@ use rustls::{HandshakeKind, ServerConfig};
 use super::content::{Content, Next};
 use super::lanes::{Lane, Place};
 use super::link::Link;
-use super::rate::Rate;
+use super::rate::{Rate, Share};
 use super::screen::Screen;
 use super::work::Done;
 use super::{Owner, Shared};
@@ -35,6 +35,8 @@ pub(super) struct DataPlane {
     limit: Option<u64>,
     /// What looks at the first bytes of an upload.
     screen: Option<Box<Screen>>,
+    /// Its part in the account's rate.
+    share: Share,
     stage: Stage,
 }
 
@@ -59,6 +61,7 @@ impl DataPlane {
             bytes: 0,
             limit: None,
             screen: None,
+            share: Share::default(),
             stage: Stage::Waiting,
         }
     }
@@ -173,11 +176,14 @@ impl DataPlane {
         let (next, pause) = match rate {
             _ if matches!(self.stage, Stage::Ending) => (Next::Moved, None),
             None => (self.content.run(stream, self.limit, &mut self.screen, usize::MAX, &mut self.bytes, buffer), None),
-            Some(rate) => match rate.available(now) {
+            Some(rate) => match rate.available(&mut self.share, now) {
                 Err(pause) => (Next::Wait, Some(now + pause)),
                 Ok(most) => {
                     let next = self.content.run(stream, self.limit, &mut self.screen, most, &mut self.bytes, buffer);
-                    rate.take(self.bytes - before);
+                    rate.take(&mut self.share, self.bytes - before);
+                    if next != Next::Again {
+                        rate.rest(&mut self.share);
+                    }
                     (next, None)
                 }
             },

@@ -10,6 +10,7 @@ mod names;
 mod public_address;
 mod reload;
 mod rights;
+mod sharing;
 mod storage;
 mod tls;
 mod transfers;
