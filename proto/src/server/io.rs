@@ -275,8 +275,12 @@ pub enum StoreMode {
         /// Line ends are converted.
         ascii: bool,
     },
-    /// The path is that of a directory, in which a name is chosen that is not there.
-    New,
+    /// The path is that of a directory, in which a name is chosen that is not there; or, unless `in_directory`, what the
+    /// name begins with.
+    New {
+        /// The path is written as that of a directory, with a slash at its end.
+        in_directory: bool,
+    },
 }
 
 /// Which names a listing has, and how they are written.
@@ -286,6 +290,8 @@ pub struct ListingSpec {
     pub form: ListForm,
     /// When there is no such directory or file: the names beside it that match its last component as a pattern.
     pub glob: bool,
+    /// Only a directory will do: the argument ends in a slash.
+    pub directory: bool,
     /// What the argument names if its leading words are not options (`LIST -backup`). The first of these that exists is
     /// listed in place of the path; there are at most [`limits::OPTION_WORDS_MAX`](crate::limits::OPTION_WORDS_MAX).
     pub literal: Vec<LiteralName>,

@@ -107,7 +107,7 @@ fn begin(core: &mut Core, command: Command, now: Instant) {
         TransferKind::Listing => Effect::OpenList {
             op,
             path,
-            listing: ListingSpec { form: ListForm::Plain, glob: false, literal: Vec::new() },
+            listing: ListingSpec { form: ListForm::Plain, glob: false, directory: true, literal: Vec::new() },
         },
     };
     core.begin(spec, open, now);

@@ -81,13 +81,19 @@ impl VPath {
         Ok(VPath { bytes })
     }
 
+    /// Whether the name as written is that of a directory: it ends in `/`, or its last component is `.` or `..`.
+    pub fn names_directory(raw: &[u8]) -> bool {
+        let last = raw.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+        matches!(last, b"." | b"..") || (last.is_empty() && !raw.is_empty())
+    }
+
     /// Like [`VPath::parse`], for the name of a file: neither the root nor a name that ends in `/`.
     ///
     /// # Errors
     /// [`PathError::Empty`] for those two, and all errors of [`VPath::parse`].
     pub fn parse_file(raw: &[u8]) -> Result<VPath, PathError> {
         let path = VPath::parse(raw)?;
-        if path.is_root() || raw.last() == Some(&b'/') {
+        if path.is_root() || VPath::names_directory(raw) {
             return Err(PathError::Empty);
         }
         Ok(path)
@@ -169,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_file_needs_a_name() {
-        for raw in ["", ".", "./", "dir/"] {
+        for raw in ["", ".", "./", "dir/", "dir/.", "dir//", "dir/./"] {
             assert_eq!(VPath::parse_file(raw.as_bytes()).unwrap_err(), PathError::Empty, "{raw:?}");
         }
         assert!(VPath::parse_file(b"dir/file").is_ok());

@@ -97,7 +97,7 @@ impl Shell {
         match effect {
             Effect::OpenRead { op, path, .. } => self.open(op, path, TransferKind::Download, false),
             Effect::OpenWrite { op, path, size, mode } => {
-                self.open(op, path, TransferKind::Upload { declared: size }, mode == StoreMode::New);
+                self.open(op, path, TransferKind::Upload { declared: size }, matches!(mode, StoreMode::New { .. }));
             }
             Effect::OpenList { op, path, listing } => {
                 if let ListForm::Facts { permissions, .. } = listing.form {

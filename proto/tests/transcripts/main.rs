@@ -223,7 +223,7 @@ impl Player {
                 let how = match mode {
                     StoreMode::Replace => String::new(),
                     StoreMode::Append => ", append".to_owned(),
-                    StoreMode::New => ", new name".to_owned(),
+                    StoreMode::New { .. } => ", new name".to_owned(),
                     StoreMode::Restart { from, ascii } => {
                         format!(", from {from}{}", if ascii { ", ascii" } else { "" })
                     }

@@ -60,7 +60,10 @@ pub(super) fn write(root: &Root, path: &VPath, size: Option<u64>, mode: StoreMod
             let ReadFile { file, size } = root.open_read(path)?;
             return Ok(Opened::Position(Survey::ascii_position(file, size, from), Waiting::Upload(path.clone())));
         }
-        StoreMode::New => {
+        StoreMode::New { in_directory } => {
+            if in_directory {
+                root.open_list(path)?;
+            }
             let upload = root.open_new(path)?;
             let name = Some(upload.name().to_vec());
             return Ok(Opened::Ready(Ready { name, ..Ready::new(Content::Upload(upload)) }));
@@ -86,7 +89,7 @@ pub(super) fn at(root: &Root, position: Option<AsciiPosition>, waiting: Waiting)
 /// A directory; or, for the listings of `ftp`, a file as its one entry, or the names that match a pattern.
 pub(super) fn list(root: &Root, path: &VPath, mut spec: ListingSpec, dialect: Dialect) -> Result<Opened, Cause> {
     for LiteralName { path, argument } in std::mem::take(&mut spec.literal) {
-        match open_named(root, &path) {
+        match open_named(root, &path, VPath::names_directory(&argument)) {
             Ok((listing, is_directory)) => {
                 let form = if let ListForm::Names(_) = spec.form { ListForm::Names(argument) } else { spec.form };
                 return Ok(Opened::Ready(Ready::new(names(listing, form, is_directory, dialect))));
@@ -96,19 +99,17 @@ pub(super) fn list(root: &Root, path: &VPath, mut spec: ListingSpec, dialect: Di
             Err(cause) => return Err(cause),
         }
     }
-    let entries = matches!(spec.form, ListForm::Names(_) | ListForm::Long);
-    let opened = if entries { open_named(root, path) } else { root.open_list(path).map(|listing| (listing, true)) };
-    let (listing, is_directory) = match opened {
+    let (listing, is_directory) = match open_named(root, path, spec.directory) {
         Err(Cause::NotFound) if spec.glob => (root.open_list_of(path, true)?, false),
         opened => opened?,
     };
     Ok(Opened::Ready(Ready::new(names(listing, spec.form, is_directory, dialect))))
 }
 
-/// A directory (`true`), or a file as the one entry of a listing.
-fn open_named(root: &Root, path: &VPath) -> Result<(Listing, bool), Cause> {
+/// A directory (`true`), or, unless it must be one, a file as the one entry of a listing.
+fn open_named(root: &Root, path: &VPath, must_be_directory: bool) -> Result<(Listing, bool), Cause> {
     match root.open_list(path) {
-        Err(Cause::NotDirectory) => Ok((root.open_list_of(path, false)?, false)),
+        Err(Cause::NotDirectory) if !must_be_directory => Ok((root.open_list_of(path, false)?, false)),
         listing => Ok((listing?, true)),
     }
 }

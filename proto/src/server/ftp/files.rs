@@ -21,24 +21,42 @@ impl Ftp {
     }
 
     pub(super) fn file_command(&mut self, verb: Verb, argument: &[u8], core: &mut Core) -> Result<(), Cause> {
-        let (question, task) = match verb {
+        let (question, task) = self.file_task(verb, argument)?;
+        match &task {
+            // Files have these too, but not under a name with a slash at its end.
+            Task::Examine(path) | Task::SetModified(path, _) | Task::SetMode(path, _)
+                if VPath::names_directory(argument) =>
+            {
+                let path = path.clone();
+                self.ask(Question::IfDirectory(Box::new((question, task))), Task::Examine(path), core);
+            }
+            _ => self.ask(question, task, core),
+        }
+        Ok(())
+    }
+
+    fn file_task(&mut self, verb: Verb, argument: &[u8]) -> Result<(Question, Task), Cause> {
+        Ok(match verb {
             Verb::Mkd => {
                 let path = self.named(argument)?;
                 (Question::Mkd(path.clone()), Task::MakeDirectory(path))
             }
             Verb::Rmd => (Question::Do("Directory removed"), Task::RemoveDirectory(self.named(argument)?)),
-            Verb::Dele => (Question::Do("File removed"), Task::RemoveFile(self.named(argument)?)),
+            Verb::Dele => (Question::Do("File removed"), Task::RemoveFile(self.file(argument)?)),
             Verb::Rnfr => {
                 let path = self.named(argument)?;
                 (Question::RenameFrom(path.clone()), Task::Examine(path))
             }
             Verb::Rnto => {
-                let from = self.rename_from.take().ok_or(Cause::BadSequence)?;
+                let (from, is_directory) = self.rename_from.take().ok_or(Cause::BadSequence)?;
+                if VPath::names_directory(argument) && !is_directory {
+                    return Err(Cause::NotDirectory);
+                }
                 let (to, may_replace) = (self.named(argument)?, self.may_replace());
                 (Question::Do("Renamed"), Task::Rename { from, to, may_replace })
             }
-            Verb::Size if self.ascii => (Question::Size, Task::AsciiSize(self.path(argument)?)),
-            Verb::Size => (Question::Size, Task::Examine(self.path(argument)?)),
+            Verb::Size if self.ascii => (Question::Size, Task::AsciiSize(self.file(argument)?)),
+            Verb::Size => (Question::Size, Task::Examine(self.file(argument)?)),
             Verb::Mdtm => (Question::Modified, Task::Examine(self.path(argument)?)),
             Verb::Mlst => {
                 let path = self.path(argument)?;
@@ -64,16 +82,14 @@ impl Ftp {
                     Restart::Range(first, last) => Some((first, last)),
                     Restart::None | Restart::At(_) => None,
                 };
-                let task = Task::Hash { path: self.path(argument)?, algorithm: self.hash, range };
+                let task = Task::Hash { path: self.file(argument)?, algorithm: self.hash, range };
                 (Question::Hash(self.hash, argument.to_vec()), task)
             }
             Verb::Xcrc => self.digest(HashAlgorithm::Crc32, argument)?,
             Verb::Xsha256 => self.digest(HashAlgorithm::Sha256, argument)?,
             Verb::Xsha512 => self.digest(HashAlgorithm::Sha512, argument)?,
             _ => return Err(Cause::NotImplemented),
-        };
-        self.ask(question, task, core);
-        Ok(())
+        })
     }
 
     /// What the answer to a task is told as.
@@ -86,8 +102,12 @@ impl Ftp {
                 self.directory = path;
                 say(core, FtpReply::FileDone("Directory changed"));
             }
-            (Question::RenameFrom(path), TaskAnswer::Entry(_)) => {
-                self.rename_from = Some(path);
+            (Question::IfDirectory(_), TaskAnswer::Entry(entry)) if entry.kind != EntryKind::Directory => {
+                return Err(Cause::NotDirectory);
+            }
+            (Question::IfDirectory(next), TaskAnswer::Entry(_)) => self.ask(next.0, next.1, core),
+            (Question::RenameFrom(path), TaskAnswer::Entry(entry)) => {
+                self.rename_from = Some((path, entry.kind == EntryKind::Directory));
                 say(core, FtpReply::NeedTarget);
             }
             (Question::Size, TaskAnswer::Entry(entry)) => {
@@ -164,7 +184,7 @@ impl Ftp {
             [first, last] if first <= last => Some((*first, *last)),
             _ => return Err(Cause::BadArgument),
         };
-        Ok((Question::Digest, Task::Hash { path: self.path(name)?, algorithm, range }))
+        Ok((Question::Digest, Task::Hash { path: self.file(name)?, algorithm, range }))
     }
 }
 

@@ -30,7 +30,7 @@ use crate::wire::line::{Line, LineBuffer};
 
 use super::core::{Core, Phase};
 use super::data::LegState;
-use super::io::{Ends, Event, HashAlgorithm, TaskAnswer, TlsMode};
+use super::io::{Ends, Event, HashAlgorithm, Task, TaskAnswer, TlsMode};
 use super::transfer::Step;
 
 use security::Security;
@@ -49,8 +49,8 @@ pub(super) struct Ftp {
     ascii: bool,
     /// Where the next transfer begins, and ends.
     restart: Restart,
-    /// What RNFR has named.
-    rename_from: Option<VPath>,
+    /// What RNFR has named, and whether it is a directory.
+    rename_from: Option<(VPath, bool)>,
     /// EPSV ALL was said: nothing else may set up data connections (RFC 2428 4).
     epsv_only: bool,
     hash: HashAlgorithm,
@@ -91,6 +91,8 @@ enum Question {
     Epsv,
     Cwd(VPath),
     RenameFrom(VPath),
+    /// If it is a directory, this is asked next.
+    IfDirectory(Box<(Question, Task)>),
     Size,
     Modified,
     Mlst(VPath),
@@ -347,6 +349,14 @@ impl Ftp {
     /// A path as the peer writes it, from the working directory.
     fn path(&self, argument: &[u8]) -> Result<VPath, Cause> {
         Ok(self.directory.resolve(argument)?)
+    }
+
+    /// The path of a file.
+    ///
+    /// # Errors
+    /// [`Cause::IsDirectory`] for a name that is written as that of a directory.
+    fn file(&self, argument: &[u8]) -> Result<VPath, Cause> {
+        if VPath::names_directory(argument) { Err(Cause::IsDirectory) } else { self.path(argument) }
     }
 
     /// For the checks between inputs.

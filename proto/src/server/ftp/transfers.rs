@@ -19,7 +19,7 @@ use super::{Ftp, Login, Restart, say};
 
 impl Ftp {
     pub(super) fn retr(&mut self, argument: &[u8], core: &mut Core, now: Instant) -> Result<(), Cause> {
-        let path = self.path(argument)?;
+        let path = self.file(argument)?;
         let (from, until) = match std::mem::take(&mut self.restart) {
             Restart::None => (0, None),
             Restart::At(position) => (position, None),
@@ -42,12 +42,14 @@ impl Ftp {
     }
 
     fn try_store(&mut self, row: &VerbRow, argument: &[u8], core: &mut Core, now: Instant) -> Result<(), Cause> {
-        let path = self.path(argument)?;
-        let mode = match (row.verb, std::mem::take(&mut self.restart)) {
+        let restart = std::mem::take(&mut self.restart);
+        let is_new = row.verb == Verb::Stou;
+        let path = if is_new { self.path(argument)? } else { self.file(argument)? };
+        let mode = match (row.verb, restart) {
             (Verb::Stor, Restart::None) => StoreMode::Replace,
             (Verb::Stor, Restart::At(from)) => StoreMode::Restart { from, ascii: self.ascii },
             (Verb::Appe, Restart::None) => StoreMode::Append,
-            (Verb::Stou, Restart::None) => StoreMode::New,
+            (Verb::Stou, Restart::None) => StoreMode::New { in_directory: VPath::names_directory(argument) },
             (_, Restart::At(_)) => return Err(Cause::BadSequence),
             _ => return Err(Cause::BadParameter),
         };
@@ -71,9 +73,14 @@ impl Ftp {
             (Verb::Nlst, _) => (ListForm::Names(name.to_vec()), glob::has_wildcards(name)),
             _ => (ListForm::Long, glob::has_wildcards(name)),
         };
+        let directory = row.verb == Verb::Mlsd || VPath::names_directory(name);
         // A listing is text, whatever the type of files; its lines end in CR LF already.
         let spec = TransferSpec { ascii: false, ..self.spec(TransferKind::Listing, row.word, path.clone(), protected) };
-        core.begin(spec, |op| Effect::OpenList { op, path, listing: ListingSpec { form, glob, literal } }, now);
+        core.begin(
+            spec,
+            |op| Effect::OpenList { op, path, listing: ListingSpec { form, glob, directory, literal } },
+            now,
+        );
         Ok(())
     }
 
@@ -88,7 +95,8 @@ impl Ftp {
         let plan = DataPlan { listings_on_control: true, downloads_wait_for_ready: false };
         let spec =
             TransferSpec { plan, ascii: false, ..self.spec(TransferKind::Listing, row.word, path.clone(), false) };
-        let listing = ListingSpec { form: ListForm::Long, glob: glob::has_wildcards(name), literal };
+        let directory = VPath::names_directory(name);
+        let listing = ListingSpec { form: ListForm::Long, glob: glob::has_wildcards(name), directory, literal };
         // What was agreed on is for another command.
         let agreed = std::mem::take(&mut core.agreed);
         core.begin(spec, |op| Effect::OpenList { op, path, listing }, now);

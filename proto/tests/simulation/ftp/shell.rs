@@ -250,7 +250,7 @@ impl Shell {
                 file.truncate(*from as usize);
                 file.extend_from_slice(bytes);
             }
-            StoreMode::Replace | StoreMode::New => *file = bytes.clone(),
+            StoreMode::Replace | StoreMode::New { .. } => *file = bytes.clone(),
         }
     }
 

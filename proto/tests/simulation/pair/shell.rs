@@ -148,7 +148,7 @@ impl Shell {
         let is_directory = path.is_root() || world.files.get(&name) == Some(&None);
         let there = world.files.get(&name).cloned().flatten().unwrap_or_default();
         let content = match mode {
-            StoreMode::New => {
+            StoreMode::New { .. } => {
                 let number = (1..).find(|number| !world.files.contains_key(format!("/unique.{number}").as_bytes()));
                 name = format!("/unique.{}", number.expect("there are enough numbers")).into_bytes();
                 Ok(Vec::new())
@@ -158,7 +158,7 @@ impl Shell {
             StoreMode::Append => Ok(there),
             StoreMode::Restart { from, .. } => there.get(..from as usize).map(<[u8]>::to_vec).ok_or(Cause::BadRestart),
         };
-        let chosen = (mode == StoreMode::New).then(|| name[1..].to_vec());
+        let chosen = matches!(mode, StoreMode::New { .. }).then(|| name[1..].to_vec());
         let path = VPath::root().resolve(&name).expect("a path");
         self.open(op, &path, content.map(Content::Store), chosen, world);
     }
