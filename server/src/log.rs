@@ -182,6 +182,16 @@ pub fn not_resumed(connection: &TcpStream) {
     info!(peer = %Peer(connection), "a data connection did not resume the TLS session of its control connection");
 }
 
+/// An upload over TLS ended without close_notify and is stored, as the listener's setting says.
+pub fn kept_without_close(session: &Session, bytes: u64) {
+    warn!(
+        session = session.number,
+        peer = %session.peer,
+        bytes,
+        "an upload without TLS close_notify was kept: it may have been cut off"
+    );
+}
+
 /// SIGHUP, and there is no certificate.
 pub fn nothing_to_reload() {
     info!("nothing to read again: there is no certificate; the users' file is looked at without being told");

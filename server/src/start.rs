@@ -163,7 +163,7 @@ mod tests {
     use crate::config::TlsMode;
 
     fn bind(address: &str, errno: Errno) -> String {
-        let listen = Listen { dialect: Dialect::Simple, address: address.parse().unwrap(), tls: TlsMode::Off };
+        let listen = Listen::new(Dialect::Simple, address.parse().unwrap(), TlsMode::Off);
         StartError::Bind { listen, error: errno.into() }.to_string()
     }
 

@@ -36,7 +36,7 @@ impl TestServer {
         let address = Ipv4Addr::new(127, NEXT.fetch_add(1, Ordering::Relaxed), high.max(1), low);
         let root = tempfile::tempdir().unwrap();
         let mut config = Config::embedded(root.path().to_owned(), PortRange::new(20000, 29999).unwrap());
-        config.listen = vec![Listen { dialect, address: SocketAddr::new(address.into(), 0), tls: TlsMode::Off }];
+        config.listen = vec![Listen::new(dialect, SocketAddr::new(address.into(), 0), TlsMode::Off)];
         let running = Running::start(&config).unwrap();
         TestServer { root, dialect, running }
     }
@@ -46,7 +46,7 @@ impl TestServer {
         let root = tempfile::tempdir().unwrap();
         let mut config = Config::embedded(root.path().to_owned(), PortRange::new(20000, 29999).unwrap());
         let address = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0);
-        config.listen = vec![Listen { dialect: Dialect::Ftp, address, tls }];
+        config.listen = vec![Listen::new(Dialect::Ftp, address, tls)];
         config.tls = (tls != TlsMode::Off).then(|| CERTIFICATE.settings());
         config.logins.delay = Duration::ZERO;
         config.users = Some(CERTIFICATE.users(root.path()));

@@ -97,7 +97,7 @@ fn updown_is_driven_as_well() {
     // On an address of this machine that no other test has: the data port is fixed.
     let [_, _, high, low] = std::process::id().to_be_bytes();
     let address = SocketAddr::new(Ipv4Addr::new(127, 9, high.max(1), low).into(), 0);
-    config.listen = vec![Listen { dialect: Dialect::Updown, address, tls: TlsMode::Off }];
+    config.listen = vec![Listen::new(Dialect::Updown, address, TlsMode::Off)];
     let server = Running::start(&config).unwrap();
     let missing = "\n[[operation]]\nname = \"missing\"\ndo = \"get\"\npath = \"nope\"\nexpect = \"550\"\n";
     let bench = Bench::new(&format!("{SMALL}{missing}"));

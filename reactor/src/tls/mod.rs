@@ -210,6 +210,12 @@ impl TlsLayer {
         self.is_drained && !self.has_buffered()
     }
 
+    /// Whether nothing of an unfinished record is held. After [`TlsError::Truncated`]: all records that were begun have
+    /// come whole.
+    pub fn is_between_records(&self) -> bool {
+        self.held.is_empty()
+    }
+
     /// Whether [`TlsLayer::flush`] has something to write.
     pub fn wants_write(&self) -> bool {
         !self.sealed.is_empty()

@@ -13,7 +13,10 @@ use tracing::level_filters::LevelFilter;
 use super::address::{ListenSpec, PublicAddress, parse_dialect};
 use super::reader::{Reader, Section, Source, directory_path, file_path, parse_table};
 use super::value::{Allowance, Words};
-use super::{AddressRange, Durability, GuestAccess, LogFormat, PortRange, Problem, SessionReuse, TlsMode, TlsVersion};
+use super::{
+    AddressRange, Durability, GuestAccess, LogFormat, PortRange, Problem, SessionReuse, TlsMode, TlsVersion,
+    UploadsWithoutClose,
+};
 
 /// What a file says; `None` where it says nothing.
 #[derive(Debug, Default, PartialEq)]
@@ -58,6 +61,7 @@ pub(super) struct FileListen {
     pub(super) address: Range<usize>,
     /// Of `tls`, else of the address.
     pub(super) tls: Range<usize>,
+    pub(super) uploads_without_close: UploadsWithoutClose,
 }
 
 /// Reads a file's text. Settings that are wrong are `None` and stand among the problems.
@@ -149,6 +153,7 @@ impl Reader<'_> {
         };
         let mut section = Section::new("listen", table);
         let (dialect, address, tls) = (section.take("dialect"), section.take("address"), section.take("tls"));
+        let without_close = section.take("tls_uploads_without_close");
         self.finish(section);
         let (Some(dialect), Some(address)) = (&dialect, &address) else {
             return self.refuse(span, "a listener needs both `dialect` and `address`");
@@ -157,6 +162,14 @@ impl Reader<'_> {
         let dialect = self.string(dialect, parse_dialect);
         let address = self.string(address, |text| Ok(text.to_owned()));
         let tls_span = tls.as_ref().map_or_else(|| address_span.clone(), Spanned::span);
+        let uploads_without_close = match without_close {
+            Some(value) if dialect.is_some_and(|dialect| dialect != Dialect::Ftp) => {
+                let message = "`tls_uploads_without_close` is for listeners of ftp; the other dialects have no TLS";
+                return self.refuse(value.span(), message);
+            }
+            Some(value) => self.string(&value, UploadsWithoutClose::parse)?,
+            None => UploadsWithoutClose::default(),
+        };
         let mode = match tls {
             Some(_) if dialect.is_some_and(|dialect| dialect != Dialect::Ftp) => {
                 return self.refuse(tls_span, "`tls` is for listeners of ftp; the other dialects have no TLS");
@@ -165,6 +178,6 @@ impl Reader<'_> {
             None => None,
         };
         let spec = ListenSpec { dialect: dialect?, address: address?, tls: mode };
-        Some(FileListen { spec, address: address_span, tls: tls_span })
+        Some(FileListen { spec, address: address_span, tls: tls_span, uploads_without_close })
     }
 }

@@ -26,7 +26,7 @@ pub use problem::{ConfigErrors, Problem};
 pub(crate) use reader::file_path;
 pub use resolve::load;
 pub(crate) use value::Words;
-pub use value::{Allowance, GuestAccess, LogFormat, SessionReuse, TlsMode, TlsVersion};
+pub use value::{Allowance, GuestAccess, LogFormat, SessionReuse, TlsMode, TlsVersion, UploadsWithoutClose};
 pub(crate) use value::{did_you_mean, parse_size, show_size};
 
 /// Everything that can be configured, checked and complete.
@@ -71,6 +71,15 @@ pub struct Listen {
     pub address: SocketAddr,
     /// Whether TLS is spoken there: only in `ftp`, and only with [`Config::tls`].
     pub tls: TlsMode,
+    /// What becomes of an upload over TLS that ends without close_notify.
+    pub uploads_without_close: UploadsWithoutClose,
+}
+
+impl Listen {
+    /// With the defaults for uploads.
+    pub fn new(dialect: Dialect, address: SocketAddr, tls: TlsMode) -> Listen {
+        Listen { dialect, address, tls, uploads_without_close: UploadsWithoutClose::default() }
+    }
 }
 
 /// The certificate and how it is used.
@@ -175,8 +184,7 @@ impl Config {
     /// What `muxftpd` without arguments and without a file runs with.
     pub fn defaults() -> Config {
         let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let listen =
-            |dialect| Listen { dialect, address: SocketAddr::new(loopback, default_port(dialect)), tls: TlsMode::Off };
+        let listen = |dialect| Listen::new(dialect, SocketAddr::new(loopback, default_port(dialect)), TlsMode::Off);
         Config {
             root: PathBuf::from("./server_files"),
             listen: Dialect::ALL.map(listen).to_vec(),
@@ -212,7 +220,7 @@ impl Config {
     /// no bounds per address, since all clients come from one.
     pub fn embedded(root: PathBuf, data_ports: PortRange) -> Config {
         let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-        let listen = vec![Listen { dialect: Dialect::Simple, address, tls: TlsMode::Off }];
+        let listen = vec![Listen::new(Dialect::Simple, address, TlsMode::Off)];
         let mut config = Config { root, data_ports, listen, ..Config::defaults() };
         config.limits.sessions_per_address = config.limits.sessions;
         config.limits.data_ports_per_address = Some(u32::from(u16::MAX));

@@ -124,8 +124,10 @@ fn listeners(
             source.name
         )))),
         (Some(specs), Some(source)) => {
-            for FileListen { spec, address, tls } in specs {
-                keep(listener(spec, flags, certified).map_err(|wrong| match wrong {
+            for FileListen { spec, address, tls, uploads_without_close } in specs {
+                let listen = listener(spec, flags, certified);
+                let listen = listen.map(|listen| Listen { uploads_without_close: *uploads_without_close, ..listen });
+                keep(listen.map_err(|wrong| match wrong {
                     Wrong::Address(message) => source.problem(address.clone(), message),
                     Wrong::Tls(message) => source.problem(tls.clone(), message),
                 }));
@@ -150,7 +152,7 @@ enum Wrong {
 fn listener(spec: &ListenSpec, flags: &Flags, certified: bool) -> Result<Listen, Wrong> {
     let address = spec.resolve().map_err(Wrong::Address)?;
     let tls = tls::mode(spec, flags, certified).map_err(Wrong::Tls)?;
-    Ok(Listen { dialect: spec.dialect, address, tls })
+    Ok(Listen::new(spec.dialect, address, tls))
 }
 
 /// A default listener with the address of `--host`, the port of `--port`, and TLS as the certificate allows it.

@@ -13,6 +13,7 @@ impl Config {
             dialect: listen.dialect.word(),
             address: listen.address.to_string(),
             tls: (listen.dialect == Dialect::Ftp).then(|| listen.tls.word()),
+            tls_uploads_without_close: (listen.dialect == Dialect::Ftp).then(|| listen.uploads_without_close.word()),
         });
         let shown = Shown {
             root: self.root.to_string_lossy().into_owned(),
@@ -86,6 +87,8 @@ struct ShownListen {
     address: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     tls: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_uploads_without_close: Option<&'static str>,
 }
 
 #[derive(Serialize)]

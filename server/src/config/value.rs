@@ -78,6 +78,16 @@ pub enum SessionReuse {
     Require,
 }
 
+/// What becomes of an upload over TLS whose data connection ends without close_notify.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum UploadsWithoutClose {
+    /// It is refused: somebody on the way may have cut it off.
+    #[default]
+    Refuse,
+    /// It is stored, with a warning in the log.
+    Keep,
+}
+
 /// A set of words, each with its meaning: parsed, printed and suggested from one table.
 pub(crate) trait Words: Copy + PartialEq + 'static {
     /// All words, in the order of the documentation.
@@ -119,6 +129,11 @@ impl Words for TlsVersion {
 impl Words for SessionReuse {
     const WORDS: &'static [(&'static str, SessionReuse)] =
         &[("off", SessionReuse::Off), ("log", SessionReuse::Log), ("require", SessionReuse::Require)];
+}
+
+impl Words for UploadsWithoutClose {
+    const WORDS: &'static [(&'static str, UploadsWithoutClose)] =
+        &[("refuse", UploadsWithoutClose::Refuse), ("keep", UploadsWithoutClose::Keep)];
 }
 
 impl Words for LogFormat {

@@ -13,7 +13,7 @@ use muxftp_proto::representation::entry::{Relation, print_facts, print_long};
 use muxftp_proto::server::io::ListForm;
 use muxftp_proto::{Cause, Dialect};
 use muxftp_reactor::pump::{PumpError, Step};
-use muxftp_reactor::tls::Stream;
+use muxftp_reactor::tls::{Stream, TlsLayer};
 
 use super::screen::Screen;
 use crate::limits;
@@ -29,6 +29,19 @@ pub(super) enum Content {
     /// An upload in TYPE A.
     TextUpload(Upload, ascii::FromWire),
     Names(Names),
+}
+
+/// How an upload is received.
+#[derive(Default)]
+pub(super) struct Intake {
+    /// Bytes after which it is whole; `None`: when the peer closes its side.
+    pub(super) limit: Option<u64>,
+    /// What looks at the first bytes.
+    pub(super) screen: Option<Box<Screen>>,
+    /// Over TLS it may end without close_notify.
+    pub(super) keeps_unclosed: bool,
+    /// It did.
+    pub(super) is_unclosed: bool,
 }
 
 /// What comes after a step.
@@ -90,12 +103,11 @@ impl Content {
         !matches!(self, Content::Upload(_) | Content::TextUpload(..))
     }
 
-    /// Moves up to `most` bytes; `bytes` counts those on the wire. `limit` and `screen` are those of an upload.
+    /// Moves up to `most` bytes; `bytes` counts those on the wire. `intake` is about an upload.
     pub(super) fn run(
         &mut self,
         stream: &mut Stream,
-        limit: Option<u64>,
-        screen: &mut Option<Box<Screen>>,
+        intake: &mut Intake,
         most: usize,
         bytes: &mut u64,
         buffer: &mut [u8],
@@ -107,8 +119,10 @@ impl Content {
             Content::Names(names) => names.send(stream, most, bytes),
             Content::Upload(upload) => {
                 let mut write = |piece: &[u8]| upload.write(piece);
-                match receive(stream, limit, most, bytes, buffer, |piece| screened(screen, piece, &mut write)) {
-                    Next::Moved => screen_end(screen, &mut write).map_or_else(Next::Failed, |()| Next::Moved),
+                match receive(stream, intake, most, bytes, buffer, &mut write) {
+                    Next::Moved => {
+                        screen_end(&mut intake.screen, &mut write).map_or_else(Next::Failed, |()| Next::Moved)
+                    }
                     next => next,
                 }
             }
@@ -119,11 +133,11 @@ impl Content {
                     decoder.convert(piece, &mut text);
                     upload.write(&text)
                 };
-                let next = receive(stream, limit, most, bytes, buffer, |piece| screened(screen, piece, &mut write));
+                let next = receive(stream, intake, most, bytes, buffer, &mut write);
                 if next != Next::Moved {
                     return next;
                 }
-                if let Err(cause) = screen_end(screen, &mut write) {
+                if let Err(cause) = screen_end(&mut intake.screen, &mut write) {
                     return Next::Failed(cause);
                 }
                 text.clear();
@@ -321,7 +335,7 @@ fn screen_end(
 
 fn receive(
     stream: &mut Stream,
-    limit: Option<u64>,
+    intake: &mut Intake,
     most: usize,
     received: &mut u64,
     buffer: &mut [u8],
@@ -329,7 +343,7 @@ fn receive(
 ) -> Next {
     let mut budget = most;
     for _ in 0..limits::UPLOAD_READS_PER_TURN {
-        let left = limit.map_or(u64::MAX, |limit| limit - *received);
+        let left = intake.limit.map_or(u64::MAX, |limit| limit - *received);
         if left == 0 {
             return Next::Moved;
         }
@@ -339,7 +353,7 @@ fn receive(
         let room = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len())).min(budget);
         match stream.receive(&mut buffer[..room]) {
             Ok(Step::Moved(count)) => {
-                if let Err(cause) = write(&buffer[..count]) {
+                if let Err(cause) = screened(&mut intake.screen, &buffer[..count], &mut write) {
                     return Next::Failed(cause);
                 }
                 *received += count as u64;
@@ -348,9 +362,16 @@ fn receive(
             Ok(Step::End) => return Next::Moved,
             Ok(Step::Blocked) => return Next::Wait,
             // Only TLS tells: somebody may have cut off the rest.
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Next::Failed(Cause::TlsTruncated),
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                // In the middle of a record there is no doubt that something is missing.
+                if intake.keeps_unclosed && stream.tls().is_some_and(TlsLayer::is_between_records) {
+                    intake.is_unclosed = true;
+                    return Next::Moved;
+                }
+                return Next::Failed(Cause::TlsTruncated);
+            }
             Err(_) => return Next::Failed(Cause::DataLost),
         }
     }
-    if limit == Some(*received) { Next::Moved } else { Next::Again }
+    if intake.limit == Some(*received) { Next::Moved } else { Next::Again }
 }

@@ -14,11 +14,10 @@ use muxftp_reactor::tls::{Handshake, Stream, TlsLayer};
 use muxftp_reactor::{Job, Key, Reactor};
 use rustls::{HandshakeKind, ServerConfig};
 
-use super::content::{Content, Next};
+use super::content::{Content, Intake, Next};
 use super::lanes::{Lane, Place};
 use super::link::Link;
 use super::rate::{Rate, Share};
-use super::screen::Screen;
 use super::work::Done;
 use super::{Owner, Shared};
 use crate::config::SessionReuse;
@@ -32,9 +31,7 @@ pub(super) struct DataPlane {
     pub(super) link: Link,
     content: Content,
     bytes: u64,
-    limit: Option<u64>,
-    /// What looks at the first bytes of an upload.
-    screen: Option<Box<Screen>>,
+    intake: Intake,
     /// Its part in the account's rate.
     share: Share,
     stage: Stage,
@@ -59,8 +56,7 @@ impl DataPlane {
             link: Link::new(),
             content: Content::None,
             bytes: 0,
-            limit: None,
-            screen: None,
+            intake: Intake::default(),
             share: Share::default(),
             stage: Stage::Waiting,
         }
@@ -88,7 +84,7 @@ impl DataPlane {
 
     /// Whether only the peer's close marks the end of what it sends.
     pub(super) fn ends_by_close(&self) -> bool {
-        !self.sends() && self.limit.is_none()
+        !self.sends() && self.intake.limit.is_none()
     }
 
     /// Whether nothing is held any more.
@@ -104,12 +100,17 @@ impl DataPlane {
         (next, piece)
     }
 
-    /// Has the first bytes of an upload looked at.
-    pub(super) fn screen(&mut self, screen: Option<Screen>) {
-        self.screen = screen.map(Box::new);
+    /// How an upload is to be received.
+    pub(super) fn take_in(&mut self, intake: Intake) {
+        self.intake = intake;
     }
 
-    /// Prepares for [`DataPlane::run`]: up to `limit` bytes of an upload; `ascii`: of text; over TLS when there is some.
+    /// Whether an upload over TLS has ended without close_notify, and is kept.
+    pub(super) fn is_unclosed(&self) -> bool {
+        self.intake.is_unclosed
+    }
+
+    /// Prepares for [`DataPlane::run`]. `ascii`: the bytes are text; `tls`: they are encrypted.
     ///
     /// # Errors
     /// The reactor cannot take the connection.
@@ -117,11 +118,9 @@ impl DataPlane {
         &mut self,
         rx: &mut Reactor<Owner>,
         session: Key,
-        limit: Option<u64>,
         ascii: bool,
         tls: Option<(Arc<ServerConfig>, SessionReuse)>,
     ) -> Result<(), Cause> {
-        self.limit = limit;
         self.stage = match (tls, self.link.stream()) {
             (Some((tls, reuse)), Some(stream)) => {
                 secure(stream, tls)?;
@@ -175,11 +174,11 @@ impl DataPlane {
         let before = self.bytes;
         let (next, pause) = match rate {
             _ if matches!(self.stage, Stage::Ending) => (Next::Moved, None),
-            None => (self.content.run(stream, self.limit, &mut self.screen, usize::MAX, &mut self.bytes, buffer), None),
+            None => (self.content.run(stream, &mut self.intake, usize::MAX, &mut self.bytes, buffer), None),
             Some(rate) => match rate.available(&mut self.share, now) {
                 Err(pause) => (Next::Wait, Some(now + pause)),
                 Ok(most) => {
-                    let next = self.content.run(stream, self.limit, &mut self.screen, most, &mut self.bytes, buffer);
+                    let next = self.content.run(stream, &mut self.intake, most, &mut self.bytes, buffer);
                     rate.take(&mut self.share, self.bytes - before);
                     if next != Next::Again {
                         rate.rest(&mut self.share);

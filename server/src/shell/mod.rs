@@ -283,7 +283,8 @@ impl Shell {
         self.sessions_opened += 1;
         let line = log::Session { number: self.sessions_opened, peer, dialect };
         match Session::open(key, line, config, account, public, stream, rx) {
-            Ok(session) => {
+            Ok(mut session) => {
+                session.set_uploads_without_close(listen.uploads_without_close);
                 if let Some(place) = self.sessions.get_mut(key) {
                     *place = Some(session);
                 }

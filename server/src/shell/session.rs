@@ -22,6 +22,7 @@ use super::data::DataPlane;
 use super::lanes::Place;
 use super::open;
 use super::{Owner, Shared};
+use crate::config::UploadsWithoutClose;
 use crate::limits;
 use crate::log;
 use crate::storage::Root;
@@ -38,6 +39,7 @@ pub(super) struct Session {
     /// The encryption of this session, once it was asked for.
     tls: Option<SessionTls>,
     encryption: Encryption,
+    uploads_without_close: UploadsWithoutClose,
     /// Events in a row that brought nothing.
     idle_wakes: u32,
     /// Our address as the peer sees it: data ports are bound there.
@@ -109,6 +111,7 @@ impl Session {
             stream_key,
             tls: None,
             encryption: Encryption::Settled,
+            uploads_without_close: UploadsWithoutClose::default(),
             idle_wakes: 0,
             local: local.ip(),
             opened: now,
@@ -134,6 +137,11 @@ impl Session {
 
     pub(super) fn line(&self) -> &log::Session {
         &self.line
+    }
+
+    /// What becomes of uploads over TLS that end without close_notify.
+    pub(super) fn set_uploads_without_close(&mut self, setting: UploadsWithoutClose) {
+        self.uploads_without_close = setting;
     }
 
     pub(super) fn set_account(&mut self, account: Key) {

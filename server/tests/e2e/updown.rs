@@ -21,8 +21,7 @@ pub fn server_with(ports: (u16, u16), change: impl FnOnce(&mut Config)) -> TestS
     let [_, _, high, low] = std::process::id().to_be_bytes();
     let address = Ipv4Addr::new(127, NEXT.fetch_add(1, Ordering::Relaxed), high.max(1), low);
     TestServer::with(|config: &mut Config| {
-        config.listen =
-            vec![Listen { dialect: Dialect::Updown, address: SocketAddr::new(address.into(), 0), tls: TlsMode::Off }];
+        config.listen = vec![Listen::new(Dialect::Updown, SocketAddr::new(address.into(), 0), TlsMode::Off)];
         config.updown_data_ports = PortRange::new(ports.0, ports.1).unwrap();
         change(config);
     })

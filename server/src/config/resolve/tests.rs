@@ -7,7 +7,7 @@ use clap::Parser;
 
 use super::*;
 use crate::args::Cli;
-use crate::config::{GuestAccess, SessionReuse, TlsVersion, Words};
+use crate::config::{GuestAccess, SessionReuse, TlsVersion, UploadsWithoutClose, Words};
 
 fn resolve_both(line: &[&str], text: &str) -> Result<Config, String> {
     let flags = Cli::try_parse_from([&["muxftpd"], line].concat()).unwrap().flags;
@@ -188,6 +188,23 @@ fn the_certificate_of_the_file_is_beside_it_and_its_settings_read_back() {
     assert_eq!(resolve_both(&[], &config.to_toml()).unwrap(), config, "{}", config.to_toml());
     let tls = resolve_both(&["--config", "m/m.toml", "--tls-certificate", "x"], CERTIFIED).unwrap().tls.unwrap();
     assert_eq!((tls.certificate, tls.session_reuse), (PathBuf::from("x"), SessionReuse::Log));
+}
+
+#[test]
+fn a_listener_says_what_becomes_of_uploads_without_close_notify() {
+    let listen = "[[listen]]\ndialect = \"ftp\"\naddress = \"127.0.0.1:5\"\ntls = \"required\"\n";
+    let text = format!("{CERTIFIED}{listen}tls_uploads_without_close = \"keep\"\n{listen}").replacen(":5\"", ":6\"", 1);
+    let config = resolve_both(&[], &text).unwrap();
+    let settings: Vec<_> = config.listen.iter().map(|listen| listen.uploads_without_close).collect();
+    assert_eq!(settings, [UploadsWithoutClose::Keep, UploadsWithoutClose::Refuse]);
+    assert_eq!(resolve_both(&[], &config.to_toml()).unwrap(), config, "{}", config.to_toml());
+    let error = errors(&format!("{listen}tls_uploads_without_close = \"kept\"\n"));
+    assert!(error.contains("`kept` is not one of refuse, keep"), "{error}");
+    let error = errors(&format!("{listen}tls_uploads_without_clos = \"keep\"\n"));
+    assert!(error.contains("did you mean `tls_uploads_without_close`?"), "{error}");
+    let simple = listen.replace("ftp", "simple").replace("tls = \"required\"\n", "");
+    let error = errors(&format!("{simple}tls_uploads_without_close = \"keep\"\n"));
+    assert!(error.contains("`tls_uploads_without_close` is for listeners of ftp"), "{error}");
 }
 
 #[test]

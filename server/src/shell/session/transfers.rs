@@ -7,13 +7,14 @@ use muxftp_proto::server::io::{Event, OperationId, TransferReport};
 use muxftp_proto::{Cause, DataPortPolicy, Dialect};
 use muxftp_reactor::{Again, Reactor};
 
-use super::super::content::Next;
+use super::super::content::{Intake, Next};
 use super::super::data::DataPlane;
 use super::super::open::{Opened, Ready};
 use super::super::screen::Screen;
 use super::super::tasks::Purpose;
 use super::super::{Owner, Shared};
 use super::Session;
+use crate::config::UploadsWithoutClose;
 use crate::log;
 use crate::ports::Holder;
 use crate::tls::Certificates;
@@ -169,16 +170,19 @@ impl Session {
         let Some(data) = &mut self.data else { return };
         let tls = self.tls.as_ref().filter(|_| protected).zip(reuse);
         let tls = tls.map(|(tls, reuse)| (tls.data(data.sends()), reuse));
-        if !data.sends() && tls.is_none() {
-            data.screen(match self.line.dialect {
+        if !data.sends() {
+            let screen = match self.line.dialect {
+                _ if tls.is_some() => None,
                 Dialect::Simple | Dialect::Updown => Some(Screen::any_request()),
                 // Somebody has logged in to store this: it may be a capture of a request, unless it is one to this port.
                 Dialect::Ftp => data.link.port().map(Screen::request_to),
-            });
+            };
+            let keeps_unclosed = self.uploads_without_close == UploadsWithoutClose::Keep;
+            data.take_in(Intake { limit, screen: screen.map(Box::new), keeps_unclosed, ..Intake::default() });
         }
         // One that we have made ourselves is watched already, and its bytes may have come with the event that it is there.
         let is_watched = data.link.key().is_some();
-        if let Err(cause) = data.start(rx, self.key, limit, ascii, tls) {
+        if let Err(cause) = data.start(rx, self.key, ascii, tls) {
             let event = Event::MoveFailed { op: data.op(), bytes: 0, cause };
             return self.proto.handle_event(event, rx.now());
         }
@@ -209,6 +213,9 @@ impl Session {
             Next::Wait => Again::No,
             Next::Again => Again::Yes,
             Next::Moved => {
+                if data.is_unclosed() {
+                    log::kept_without_close(&self.line, bytes);
+                }
                 if data.ends_by_close() {
                     // A client that dies closes both connections: its death is not to be taken for the end of a file.
                     let _ = self.read(shared, rx);

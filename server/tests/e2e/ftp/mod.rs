@@ -14,6 +14,7 @@ mod sharing;
 mod storage;
 mod tls;
 mod transfers;
+mod unclosed;
 mod users;
 
 use std::io::Write;

@@ -123,9 +123,9 @@ fn nobody_logs_in_or_transfers_in_the_clear_where_it_is_required() {
 }
 
 /// Lets only so many bytes out, and then ends the connection without a word.
-struct Cut {
-    socket: TcpStream,
-    left: usize,
+pub(super) struct Cut {
+    pub(super) socket: TcpStream,
+    pub(super) left: usize,
 }
 
 impl Read for Cut {
