@@ -26,7 +26,9 @@ fn the_dialect_of_the_server_is_named_whatever_the_url_says() {
         for wrong in ["simple", "updown", "ftp", "ftps"].into_iter().filter(|scheme| *scheme != right) {
             let url = format!("{wrong}://{place}/");
             let advice = format!("use {right}://{place}");
-            for output in [run(here.path(), &["ls", &url]), run_with_input(here.path(), &[url.clone()], b"ls\n")] {
+            for output in
+                [run(here.path(), &["ls", &url]), run_with_input(here.path(), std::slice::from_ref(&url), b"ls\n")]
+            {
                 let told = text(&output.stderr);
                 assert!(matches!(output.status.code(), Some(3 | 4)), "{url}: {told}");
                 assert!(told.contains(&advice) && told.lines().count() == 1, "{url}, which is {right}: {told}");

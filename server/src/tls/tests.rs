@@ -262,13 +262,22 @@ fn the_oldest_version_is_that_of_the_configuration() {
 }
 
 #[test]
-fn a_client_may_name_any_application_protocol() {
+fn a_client_that_names_only_other_application_protocols_is_refused() {
     let pair = Pair::new();
     let session = pair.open().session().unwrap();
-    for protocol in ["ftp", "ftp-data", "http/1.1"] {
+    let named = |protocols: &[&str], server: Arc<ServerConfig>| {
         let mut client = client(&pair, Means::Tls13, Arc::new(ClientSessionMemoryCache::new(8)));
-        client.alpn_protocols = vec![protocol.into()];
-        kind(&Arc::new(client), session.control());
+        client.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+        shake(Arc::new(client), server).is_ok()
+    };
+    for protocols in [&[][..], &["ftp"], &["h2", "ftp"]] {
+        assert!(named(protocols, session.control()), "{protocols:?}");
+        assert!(named(protocols, session.data(false)), "{protocols:?}");
+    }
+    assert!(named(&["ftp-data"], session.data(false)), "FileZilla's data connections");
+    for protocols in [&["http/1.1"][..], &["h2", "http/1.1"], &["smtp"], &["FTP"]] {
+        assert!(!named(protocols, session.control()), "{protocols:?}");
+        assert!(!named(protocols, session.data(false)), "{protocols:?}");
     }
 }
 
