@@ -142,7 +142,7 @@ fn serve_root(ftp: Option<EmbeddedTls>) -> Result<(), String> {
         Some(tls) => speak_ftp(&mut config, tls)?,
     };
     // What goes wrong is told; a line per transfer would cost what is measured.
-    let _log = log::init(Log { level: LevelFilter::WARN, ..config.log });
+    let _log = log::init(Log { level: LevelFilter::WARN, ..config.log }).map_err(|error| error.to_string())?;
     let mut server = Server::start(&config).map_err(|error| error.to_string())?;
     let certificate = identity.as_ref().map(|identity| identity.certificate.clone());
     server.watch_signals().map_err(|error| error.to_string())?;

@@ -12,6 +12,7 @@
 //! - [`Key`], [`Table`]: names that go stale instead of naming something else.
 //! - [`Readiness`]: what the kernel said, remembered until an attempt says otherwise.
 //! - [`listen`], [`connect`]: sockets with the options that servers and clients need.
+//! - [`Pulse`]: what the loop is doing, for a thread that watches over it.
 //! - [`pump`]: bytes between files and sockets, one bounded step at a time.
 //! - [`tls`]: the same steps, sealed.
 //! - [`Workers`]: threads for the calls that would block the loop.
@@ -27,6 +28,7 @@ pub mod turn;
 
 mod clock;
 mod key;
+mod pulse;
 mod signals;
 mod slot;
 mod stats;
@@ -36,6 +38,7 @@ mod workers;
 
 pub use clock::Clock;
 pub use key::Key;
+pub use pulse::{Look, Pulse, Step};
 pub use slot::Readiness;
 pub use stats::TurnStats;
 pub use table::Table;

@@ -33,6 +33,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::mem;
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -41,6 +42,7 @@ use mio::{Events, Interest, Poll};
 
 use crate::clock::{Clock, Waiter};
 use crate::key::{Key, Mark};
+use crate::pulse::{Pulse, Step, Watcher};
 use crate::signals::Signals;
 use crate::slot::{Readiness, Slot};
 use crate::stats::TurnStats;
@@ -75,6 +77,11 @@ pub trait Handler<T: Copy> {
     /// A watched signal was delivered.
     fn signal(&mut self, _rx: &mut Reactor<T>, _signal: i32) {}
 
+    /// A number for the kind of a source, which a [`Pulse`] shows while the source is worked on.
+    fn kind(&self, _owner: T) -> u8 {
+        0
+    }
+
     /// All work of the turn is done; nothing has been freed yet.
     fn end_of_turn(&mut self, _rx: &mut Reactor<T>) {}
 }
@@ -108,6 +115,8 @@ pub struct Reactor<T> {
     released: Vec<Key>,
     now: Instant,
     stats: TurnStats,
+    pulse: Pulse,
+    watcher: Option<Watcher>,
 }
 
 impl<T: Copy> Reactor<T> {
@@ -132,6 +141,8 @@ impl<T: Copy> Reactor<T> {
             released: Vec::new(),
             now: Instant::now(),
             stats: TurnStats::new(),
+            pulse: Pulse::default(),
+            watcher: None,
         })
     }
 
@@ -211,12 +222,15 @@ impl<T: Copy> Reactor<T> {
     /// # Errors
     /// The poll itself failed, which no later turn can mend. An interrupted poll is no error.
     pub fn turn(&mut self, handler: &mut impl Handler<T>, max_wait: Option<Duration>) -> io::Result<()> {
+        self.pulse.enter(Step::Waiting, 0);
         self.wait(max_wait)?;
+        self.wake_watcher();
         let start = self.refresh_now();
         let mut worked = self.mark();
         worked |= self.give_notice(handler);
         worked |= self.run_queue(handler);
         worked |= self.run_timers(handler);
+        self.pulse.enter(Step::End, 0);
         handler.end_of_turn(self);
         self.free_released();
         self.stats.turns += 1;
@@ -236,6 +250,16 @@ impl<T: Copy> Reactor<T> {
     pub fn refresh_now(&mut self) -> Instant {
         self.now = Instant::now();
         self.now
+    }
+
+    /// What this loop is doing, for another thread to look at.
+    pub fn pulse(&self) -> &Pulse {
+        &self.pulse
+    }
+
+    /// Sends [`Pulse::WAKE`] to `watcher`, a non-blocking socket, at the first turn after [`Pulse::want_wake`].
+    pub fn set_watcher(&mut self, watcher: UnixStream) {
+        self.watcher = Some(Watcher(watcher));
     }
 
     /// A handle that wakes this loop from another thread.
@@ -263,6 +287,14 @@ impl<T: Copy> Reactor<T> {
         self.waiter.wait(&mut self.poll, &mut self.events, deadline, max_wait)
     }
 
+    fn wake_watcher(&self) {
+        if self.pulse.wake_up()
+            && let Some(watcher) = &self.watcher
+        {
+            watcher.wake();
+        }
+    }
+
     /// Turns events into hints and queue entries. An expiry of the timerfd alone is no work.
     fn mark(&mut self) -> bool {
         let mut worked = false;
@@ -287,10 +319,12 @@ impl<T: Copy> Reactor<T> {
     fn give_notice(&mut self, handler: &mut impl Handler<T>) -> bool {
         let mut worked = false;
         while let Some(signal) = self.signals.take() {
+            self.pulse.enter(Step::Signal, 0);
             handler.signal(self, signal);
             worked = true;
         }
         if mem::take(&mut self.woken) {
+            self.pulse.enter(Step::Woken, 0);
             handler.woken(self);
             worked = true;
         }
@@ -308,6 +342,7 @@ impl<T: Copy> Reactor<T> {
             };
             slot.queued = false;
             let (owner, readiness) = (slot.owner, slot.readiness);
+            self.pulse.enter(Step::Ready, handler.kind(owner));
             if handler.ready(self, key, owner, readiness) == Again::Yes {
                 self.queue(key);
             }
@@ -328,6 +363,7 @@ impl<T: Copy> Reactor<T> {
             };
             fired += 1;
             self.stats.record_lag(now - due.deadline);
+            self.pulse.enter(Step::Timeout, handler.kind(due.owner));
             handler.timeout(self, due.key, due.owner);
         }
         fired > 0

@@ -256,7 +256,8 @@ Exit codes:
   0  ended as asked
   1  failed while running
   2  wrong command line or configuration
-  3  could not start: port in use, no right to the port, root unusable";
+  3  could not start: port in use, no right to the port, root unusable
+  4  ended by a second signal while the server hung";
 
 #[cfg(test)]
 mod tests {

@@ -11,11 +11,14 @@ mod ports;
 pub mod process;
 mod public_address;
 mod running;
+pub mod secrets;
 mod shell;
 pub mod start;
 pub mod storage;
+mod terminal;
 pub mod tls;
 pub mod users;
+mod watchdog;
 
 pub use config::{Config, PortRange};
 pub use running::Running;

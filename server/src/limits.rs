@@ -3,6 +3,8 @@
 //!
 //! Bounds of a session's words stand in [`muxftp_proto::limits`]; sessions, ports, times, quotas and rates are configuration.
 
+use std::time::Duration;
+
 // What the server keeps.
 
 /// Names of a directory that are kept at once; when so many are there, the larger half is left out for the next pass.
@@ -23,8 +25,21 @@ pub(crate) const TEXT_PIECE_BYTES: usize = 64 * 1024;
 /// What is read of a control connection at once. Several lines fit; a peer that sends more is read again.
 pub(crate) const CONTROL_READ_BYTES: usize = 4096;
 
-/// What gathers of the log before it is written in the middle of a turn: some 400 lines, and the least that a pipe holds.
-pub(crate) const LOG_BYTES_MAX: usize = 64 * 1024;
+/// What gathers of the log before it is handed over in the middle of a turn: some 400 lines, and what a pipe usually holds.
+pub(crate) const LOG_BATCH_BYTES: usize = 64 * 1024;
+
+/// What waits of the log while nobody reads standard error: a thousand lines per second for some seconds. As much again may
+/// be on its way.
+pub(crate) const LOG_QUEUE_BYTES: usize = 1024 * 1024;
+
+/// The same bound in lines; it counts when they are short.
+pub(crate) const LOG_QUEUE_LINES: usize = 16 * 1024;
+
+/// What a line of the log shows of a peer's words: a name that somebody types is shorter.
+pub(crate) const LOG_VALUE_BYTES: usize = 256;
+
+/// The same of a path: what is in use is rarely longer, and four times as much could be sent.
+pub(crate) const LOG_PATH_BYTES: usize = 1024;
 
 // Threads of the worker pool: of one lane, and of all lanes of its kind. A thread exists only while it has work.
 
@@ -89,6 +104,21 @@ pub(crate) const DATA_TICKETS: usize = 2;
 
 /// An answer of the metadata service: a token has 56 bytes, an address 15.
 pub(crate) const METADATA_BYTES_MAX: u64 = 4096;
+
+/// How long the start waits for the directories of users.
+pub(crate) const START_CHECKS: Duration = Duration::from_secs(5);
+
+// The watch over the event loop.
+
+/// How long the loop may be in one callback before the log says so. All of them together take milliseconds; a disk that
+/// spins up takes longer.
+pub(crate) const LOOP_HANGS: Duration = Duration::from_secs(2);
+
+/// How often the watchdog looks while there is work.
+pub(crate) const LOOP_LOOK: Duration = Duration::from_millis(500);
+
+/// How long the loop has to end after the second signal, before the process ends without it.
+pub(crate) const LOOP_END: Duration = Duration::from_secs(2);
 
 // Who waits to be let in.
 

@@ -1,34 +1,37 @@
-//! The log: its lines, their two forms, and one write for many lines.
+//! The log: what its lines say.
 //!
-//! Lines gather in memory and go to standard error when the loop ends a turn, when there are many, or at once when
-//! something is wrong (warnings and errors). A server that logs each of ten thousand transfers per second so pays for
-//! one system call per turn and not per line.
+//! Lines gather in memory (`queue`) and are handed over to a thread that writes them to standard error: at the end of a
+//! turn of the loop, when there are many, or at once when something is wrong (warnings and errors). Logging never waits,
+//! whoever reads standard error or does not: lines that find no room are dropped and counted.
 //!
-//! It must not fail: when nobody reads standard error any more, lines are lost and the server goes on.
-//!
-//! Invariant: the buffer never holds more than 64 KiB and one line.
+//! Invariant: what comes from a peer is a `Shown`.
 
+mod form;
+mod queue;
+
+use std::any::Any;
 use std::fmt;
-use std::io::{self, Write};
+use std::io;
 use std::net::SocketAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::os::unix::ffi::OsStrExt;
+use std::panic::PanicHookInfo;
+use std::path::Path;
+use std::sync::mpsc;
 use std::time::Duration;
 
 use mio::net::TcpStream;
-use muxftp_proto::{Cause, Dialect, Escaped, VPath};
+use muxftp_proto::{Cause, Dialect, VPath};
 use muxftp_reactor::TurnStats;
 use muxftp_reactor::tls::TlsLayer;
-use tracing::{Level, Metadata, Subscriber, field, info, warn};
-use tracing_subscriber::field::MakeExt;
-use tracing_subscriber::fmt::format::{Writer, debug_fn};
-use tracing_subscriber::fmt::{MakeWriter, SubscriberBuilder};
+use tracing::{error, field, info, warn};
 
 use crate::config::{Listen, Log, LogFormat, TlsMode, Words};
-use crate::limits;
+pub(crate) use form::Shown;
+use queue::Queue;
 
-/// Writes what is left when it goes: keep it until the end of `main`.
+/// Writes what is left when it is dropped: keep it until the end of `main`.
 #[derive(Debug)]
-#[must_use = "dropped at once it would not flush at the end"]
+#[must_use = "dropped at once it would end the log at once"]
 pub struct LogGuard(());
 
 /// Whose line it is.
@@ -57,19 +60,47 @@ pub struct Transfer<'a> {
     pub result: Result<(), Cause>,
 }
 
-/// Sets the log of this process up; once per process.
-pub fn init(config: Log) -> LogGuard {
+/// Sets up the log of this process, panics included; once per process.
+///
+/// # Errors
+/// The system has no thread left.
+pub fn init(config: Log) -> io::Result<LogGuard> {
+    STDERR.start()?;
     let set = match config.format {
-        LogFormat::Text => tracing::subscriber::set_global_default(text(config, &STDERR)),
-        LogFormat::Json => tracing::subscriber::set_global_default(json(config, &STDERR)),
+        LogFormat::Text => tracing::subscriber::set_global_default(form::text(config, &STDERR)),
+        LogFormat::Json => tracing::subscriber::set_global_default(form::json(config, &STDERR)),
     };
     set.expect("the log is set up once per process");
-    LogGuard(())
+    // The usual hook writes to standard error itself, for as long as nobody reads it.
+    std::panic::set_hook(Box::new(panicked));
+    Ok(LogGuard(()))
 }
 
-/// Writes what has gathered: at the end of a turn of the loop.
+/// Hands over what has gathered: at the end of a turn of the loop.
 pub fn flush() {
-    STDERR.flush();
+    STDERR.hand_over();
+}
+
+/// Writes a text to standard error outside of the log, but does not wait long for somebody to read it.
+pub fn tell(text: &str) {
+    let text: String = text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect();
+    let (done, written) = mpsc::channel();
+    let started = std::thread::Builder::new().spawn(move || {
+        eprintln!("{text}");
+        let _ = done.send(());
+    });
+    if started.is_ok() {
+        let _ = written.recv_timeout(LAST_WORDS);
+    }
+}
+
+fn panicked(info: &PanicHookInfo<'_>) {
+    let place = info.location().map(field::display);
+    let thread = std::thread::current();
+    let text: &dyn Any = info.payload();
+    let text = text.downcast_ref::<&str>().copied().or_else(|| text.downcast_ref::<String>().map(String::as_str));
+    let error = Shown::long(text.unwrap_or("").as_bytes());
+    error!(thread = thread.name(), place, %error, "a fault of this program: it panicked");
 }
 
 /// A session began.
@@ -88,29 +119,43 @@ pub fn session_closed(session: &Session, transfers: u64, duration: Duration, why
 pub fn login(session: &Session, name: &[u8], result: Result<(), Cause>) {
     let (number, peer) = (session.number, session.peer);
     match result {
-        Ok(()) => info!(session = number, %peer, user = %Escaped(name), "logged in"),
-        Err(cause) => warn!(session = number, %peer, user = %Escaped(name), result = ?cause, "log-in failed"),
+        Ok(()) => info!(session = number, %peer, user = %Shown::new(name), "logged in"),
+        Err(cause) => warn!(session = number, %peer, user = %Shown::new(name), result = ?cause, "log-in failed"),
     }
 }
 
 /// The directory of a user cannot be served.
-pub fn root_unusable(user: &str, root: &std::path::Path, error: &io::Error) {
-    warn!(user, root = %root.display(), %error, "the user's directory cannot be served");
+pub fn root_unusable(user: &str, root: &Path, error: &io::Error) {
+    let (user, path) = (Shown::new(user.as_bytes()), Shown::long(root.as_os_str().as_bytes()));
+    warn!(%user, %path, error = %ErrorText(error), "the user's directory cannot be served");
 }
 
 /// A transfer is over, whether or not it succeeded.
 pub fn transfer(session: &Session, transfer: &Transfer<'_>) {
     let Transfer { verb, path, bytes, duration, result } = *transfer;
-    info!(
-        session = session.number,
-        peer = %session.peer,
-        %verb,
-        path = %Escaped(path.as_bytes()),
-        bytes,
-        duration_us = micros(duration),
-        result = %Outcome(result),
-        "transfer"
-    );
+    macro_rules! line {
+        ($level:ident) => {
+            $level!(
+                session = session.number,
+                peer = %session.peer,
+                %verb,
+                path = %Shown::long(path.as_bytes()),
+                bytes,
+                duration_us = micros(duration),
+                result = %Outcome(result),
+                "transfer"
+            )
+        };
+    }
+    match result.err().is_some_and(concerns_operator) {
+        true => line!(warn),
+        false => line!(info),
+    }
+}
+
+/// Whether a transfer failed for a reason that only somebody with access to the machine can do something about.
+fn concerns_operator(cause: Cause) -> bool {
+    matches!(cause, Cause::NoSpace | Cause::QuotaExceeded | Cause::DiskError | Cause::ReadOnly | Cause::OutOfResources)
 }
 
 /// A peer got no session, and was told why.
@@ -130,12 +175,12 @@ pub fn uninvited(from: SocketAddr) {
 
 /// No connection can be accepted for a moment.
 pub fn accept_paused(error: &io::Error) {
-    warn!(%error, "accepting pauses");
+    warn!(error = %ErrorText(error), "accepting pauses");
 }
 
 /// A connection, or the listener, failed.
 pub fn accept_failed(error: &io::Error) {
-    warn!(%error, "accepting failed");
+    warn!(error = %ErrorText(error), "accepting failed");
 }
 
 /// The server was asked to end.
@@ -145,6 +190,50 @@ pub fn ending(sessions: usize, at_once: bool) {
     } else {
         info!(sessions, "ending: running transfers may finish, a second signal ends them");
     }
+}
+
+/// The loop has been in one callback for too long.
+pub fn loop_hangs(doing: &'static str, session: Option<u64>, duration: Duration) {
+    let duration_us = micros(duration);
+    warn!(doing, session, duration_us, "the event loop hangs, and all sessions with it; two signals end the process");
+}
+
+/// It has left that callback.
+pub fn loop_moves_again(duration: Duration) {
+    warn!(duration_us = micros(duration), "the event loop runs again");
+}
+
+/// Two signals asked for the end, and the loop did not react. Writes what is left of the log.
+pub fn abandoned() {
+    error!("ending without the event loop: it has not reacted to the second signal");
+    STDERR.close(LAST_WORDS);
+}
+
+/// A signal that has no meaning here.
+pub fn signal_ignored(signal: &'static str) {
+    info!(signal, "a signal without a meaning was ignored");
+}
+
+/// SIGHUP came because the terminal of the server has gone.
+pub fn terminal_gone() {
+    warn!(
+        "the terminal that the server was started from has gone; to serve without it, start it with nohup or as a service"
+    );
+}
+
+/// The process has all rights.
+pub fn running_as_root() {
+    warn!(
+        "running as root: a fault of this server would give away the whole machine, and the files of clients belong to \
+         root; run it as a user of its own, with `User=` and `AmbientCapabilities=CAP_NET_BIND_SERVICE` in its systemd \
+         unit, or with `setpriv --reuid USER --regid GROUP --clear-groups --inh-caps +net_bind_service --ambient-caps \
+         +net_bind_service muxftpd ...`; ports above 1023 need no capability"
+    );
+}
+
+/// The event loop failed, and with it the server.
+pub fn loop_failed(error: &io::Error) {
+    error!(error = %ErrorText(error), "the event loop failed");
 }
 
 /// The server listens.
@@ -169,12 +258,12 @@ pub fn secured(session: &Session, layer: &TlsLayer) {
 
 /// The hand-shake on the control connection failed.
 pub fn tls_failed(session: &Session, error: &io::Error) {
-    warn!(session = session.number, peer = %session.peer, %error, "TLS failed");
+    warn!(session = session.number, peer = %session.peer, error = %ErrorText(error), "TLS failed");
 }
 
 /// The hand-shake on a data connection failed.
 pub fn data_tls_failed(connection: &TcpStream, error: &io::Error) {
-    warn!(peer = %Peer(connection), %error, "TLS failed on a data connection");
+    warn!(peer = %Peer(connection), error = %ErrorText(error), "TLS failed on a data connection");
 }
 
 /// A data connection came with a TLS session of its own, and was let through.
@@ -228,41 +317,21 @@ pub fn turns(stats: &TurnStats) {
 
 impl Drop for LogGuard {
     fn drop(&mut self) {
-        flush();
+        STDERR.close(LAST_WORDS);
     }
-}
-
-/// `2026-11-21T01:02:03.456789Z  INFO transfer session=7 peer=127.0.0.1:40112 verb=GET path="my notes.txt" ...`
-fn text(config: Log, lines: &'static Lines) -> impl Subscriber + Send + Sync {
-    let fields = debug_fn(|writer, field, value: &dyn fmt::Debug| match field.name() {
-        "message" => write!(writer, "{value:?}"),
-        // A name may hold spaces and quotes; it must not look like further fields.
-        name @ "path" => {
-            write!(writer, "{name}=\"")?;
-            fmt::Write::write_fmt(&mut QuotesEscaped(writer), format_args!("{value:?}"))?;
-            writer.write_char('"')
-        }
-        name => write!(writer, "{name}={value:?}"),
-    });
-    builder(config).with_ansi(false).fmt_fields(fields.delimited(" ")).with_writer(ToLines(lines)).finish()
-}
-
-fn json(config: Log, lines: &'static Lines) -> impl Subscriber + Send + Sync {
-    builder(config).json().flatten_event(true).with_writer(ToLines(lines)).finish()
-}
-
-fn builder(
-    config: Log,
-) -> SubscriberBuilder<
-    tracing_subscriber::fmt::format::DefaultFields,
-    tracing_subscriber::fmt::format::Format,
-    tracing::level_filters::LevelFilter,
-> {
-    tracing_subscriber::fmt().with_max_level(config.level).with_target(false).log_internal_errors(false)
 }
 
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// The text of an error, in which a library may quote what a peer sent.
+struct ErrorText<'a>(&'a io::Error);
+
+impl fmt::Display for ErrorText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Shown::new(self.0.to_string().as_bytes()).fmt(f)
+    }
 }
 
 /// `ok`, or the name of the cause.
@@ -277,95 +346,10 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// Passes text on with `"` as `\"`.
-struct QuotesEscaped<'a, 'w>(&'a mut Writer<'w>);
+static STDERR: Queue = Queue::new();
 
-impl fmt::Write for QuotesEscaped<'_, '_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        for (index, piece) in text.split('"').enumerate() {
-            if index > 0 {
-                self.0.write_str("\\\"")?;
-            }
-            self.0.write_str(piece)?;
-        }
-        Ok(())
-    }
-}
-
-/// Lines on their way to a sink.
-struct Lines {
-    buffer: Mutex<Vec<u8>>,
-    sink: fn(&[u8]),
-}
-
-impl Lines {
-    const fn new(sink: fn(&[u8])) -> Lines {
-        Lines { buffer: Mutex::new(Vec::new()), sink }
-    }
-
-    fn append(&self, line: &[u8], urgent: bool) {
-        let mut buffer = self.lock();
-        buffer.extend_from_slice(line);
-        if urgent || buffer.len() > limits::LOG_BYTES_MAX {
-            self.write_out(&mut buffer);
-        }
-    }
-
-    fn flush(&self) {
-        let mut buffer = self.lock();
-        if !buffer.is_empty() {
-            self.write_out(&mut buffer);
-        }
-    }
-
-    fn write_out(&self, buffer: &mut Vec<u8>) {
-        (self.sink)(buffer);
-        buffer.clear();
-    }
-
-    /// A thread that panicked while it held the lock leaves whole bytes behind: the log goes on.
-    fn lock(&self) -> MutexGuard<'_, Vec<u8>> {
-        self.buffer.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Gives the log's formatter a place for each line.
-struct ToLines(&'static Lines);
-
-struct Line {
-    lines: &'static Lines,
-    urgent: bool,
-}
-
-impl<'a> MakeWriter<'a> for ToLines {
-    type Writer = Line;
-
-    fn make_writer(&'a self) -> Line {
-        Line { lines: self.0, urgent: false }
-    }
-
-    fn make_writer_for(&'a self, metadata: &Metadata<'_>) -> Line {
-        Line { lines: self.0, urgent: *metadata.level() <= Level::WARN }
-    }
-}
-
-impl Write for Line {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.lines.append(line, self.urgent);
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-fn write_stderr(lines: &[u8]) {
-    // A closed pipe or a full disk behind it: there is no better place to say so.
-    let _ = io::stderr().lock().write_all(lines);
-}
-
-static STDERR: Lines = Lines::new(write_stderr);
+/// How long the end of the process waits for somebody to read standard error.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests;

@@ -6,17 +6,17 @@ use std::process::ExitCode;
 use clap::Parser;
 use muxftp_server::args::{CertCommand, Cli, Command, Flags, UserCommand};
 use muxftp_server::config::{self, Config};
-use muxftp_server::start::{Exit, StartError};
+use muxftp_server::start::{self, Exit, StartError};
 use muxftp_server::tls::command::CertError;
 use muxftp_server::users::command::UserError;
-use muxftp_server::{Server, log, tls, users};
+use muxftp_server::{Server, log, process, tls, users};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match &cli.command {
         None => with_config(&cli.flags, |config| {
             serve(config).unwrap_or_else(|error| {
-                eprintln!("error: {error}");
+                log::tell(&format!("error: {error}"));
                 Exit::CannotStart
             })
         }),
@@ -60,20 +60,30 @@ fn make_certificate(command: &CertCommand) -> Exit {
 }
 
 fn check_config(config: &Config) -> Exit {
+    if let Err(error) = start::check_secrets(config) {
+        eprintln!("error: {error}");
+        return Exit::CannotStart;
+    }
     // A reader that went away (`| head`) wants no more.
     let _ = std::io::stdout().write_all(config.to_toml().as_bytes());
     Exit::Ended
 }
 
 fn serve(config: &Config) -> Result<Exit, StartError> {
-    let _log = log::init(config.log);
+    let system = |what| move |error| StartError::System { what, error };
+    process::gain_no_privileges().map_err(system("give up gaining privileges"))?;
+    let _log = log::init(config.log).map_err(system("start a thread"))?;
+    if process::is_root() {
+        log::running_as_root();
+    }
     let mut server = Server::start(config)?;
-    server.watch_signals().map_err(|error| StartError::System { what: "take signals", error })?;
+    server.watch_signals().map_err(system("take signals"))?;
+    server.watch_loop().map_err(system("start a thread"))?;
     log::flush();
     match server.run() {
         Ok(()) => Ok(Exit::Ended),
         Err(error) => {
-            eprintln!("error: the event loop failed: {error}");
+            log::loop_failed(&error);
             Ok(Exit::Failed)
         }
     }

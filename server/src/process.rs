@@ -4,7 +4,8 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal, geteuid, getrlimit, setrlimit};
+use rustix::thread::{CapabilitySet, capabilities, set_capabilities, set_no_new_privs};
 
 use crate::config::Limits;
 
@@ -38,6 +39,35 @@ pub fn fit_to_descriptors(limits: &mut Limits) -> Option<u64> {
 pub fn survive_file_size_limit() -> io::Result<()> {
     // The flag is never read: an installed handler is what makes the kernel return the error.
     signal_hook::flag::register(Signal::XFSZ.as_raw(), Arc::new(AtomicBool::new(false))).map(drop)
+}
+
+/// Makes sure that no program which this process might be made to start gets more rights than it has (set-user-ID files).
+/// Threads inherit it, so it comes before them.
+///
+/// # Errors
+/// The kernel or a sandbox refuses.
+pub fn gain_no_privileges() -> io::Result<()> {
+    Ok(set_no_new_privs(true)?)
+}
+
+/// Whether this process has the rights of root.
+pub fn is_root() -> bool {
+    geteuid().is_root()
+}
+
+/// Gives the right to ports below 1024 back, for this thread and those that it starts. Root keeps it, with all the others.
+///
+/// # Errors
+/// The kernel or a sandbox refuses.
+pub(crate) fn give_back_low_ports() -> io::Result<()> {
+    let mut sets = capabilities(None)?;
+    if is_root() || !sets.permitted.contains(CapabilitySet::NET_BIND_SERVICE) {
+        return Ok(());
+    }
+    for set in [&mut sets.effective, &mut sets.permitted, &mut sets.inheritable] {
+        set.remove(CapabilitySet::NET_BIND_SERVICE);
+    }
+    Ok(set_capabilities(None, sets)?)
 }
 
 /// How many sessions fit, at least one.

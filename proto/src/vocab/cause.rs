@@ -85,6 +85,8 @@ pub enum Cause {
     NotLoggedIn,
     /// Name or password is wrong; which of them is not said.
     LoginFailed,
+    /// The user's directory cannot be made, entered or served.
+    HomeUnavailable,
     /// Too many failed logins from this address.
     LockedOut,
     /// No further session of this user is taken at the moment.
@@ -121,7 +123,7 @@ pub enum Cause {
 
 impl Cause {
     /// All causes.
-    pub const ALL: [Cause; 56] = [
+    pub const ALL: [Cause; 57] = [
         Cause::UnknownCommand,
         Cause::OtherDialect,
         Cause::BadSequence,
@@ -162,6 +164,7 @@ impl Cause {
         Cause::WebRequest,
         Cause::NotLoggedIn,
         Cause::LoginFailed,
+        Cause::HomeUnavailable,
         Cause::LockedOut,
         Cause::TooManyOfUser,
         Cause::Exists,
@@ -223,6 +226,7 @@ impl Cause {
             Cause::WebRequest => "The Data Is A Web Request",
             Cause::NotLoggedIn => "Please Log In With USER And PASS",
             Cause::LoginFailed => "Login Incorrect",
+            Cause::HomeUnavailable => "Home Directory Unavailable",
             Cause::LockedOut => "Too Many Failed Logins From Your Address",
             Cause::TooManyOfUser => "Too Many Sessions Of This User",
             Cause::Exists => "Exists Already",

@@ -32,6 +32,8 @@ pub(crate) use value::{did_you_mean, parse_size, show_size};
 /// Everything that can be configured, checked and complete.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
+    /// The file that was read, if there was one.
+    pub file: Option<PathBuf>,
     /// The directory that is served; made at start if missing.
     pub root: PathBuf,
     /// The control listeners, at least one.
@@ -186,6 +188,7 @@ impl Config {
         let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let listen = |dialect| Listen::new(dialect, SocketAddr::new(loopback, default_port(dialect)), TlsMode::Off);
         Config {
+            file: None,
             root: PathBuf::from("./server_files"),
             listen: Dialect::ALL.map(listen).to_vec(),
             data_ports: PortRange::new(20000, 21000).expect("20000 is not 0 and below 21000"),

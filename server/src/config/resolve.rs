@@ -49,6 +49,7 @@ fn resolve(flags: &Flags, source: Option<Source<'_>>) -> Result<Config, ConfigEr
     let per_address = file.sessions_per_address.unwrap_or(defaults.limits.sessions_per_address);
     ConfigErrors::none_or(problems)?;
     Ok(Config {
+        file: flags.config.clone(),
         root: flags.root.clone().or(file.root).unwrap_or(defaults.root),
         listen,
         data_ports,

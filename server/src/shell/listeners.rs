@@ -32,7 +32,7 @@ pub(super) struct Listener {
 /// The listener that cannot be had.
 pub(super) fn open(config: &Config, rx: &mut Reactor<Owner>) -> Result<Vec<Listener>, StartError> {
     let listeners = config.listen.iter().enumerate().map(|(index, listen)| {
-        let bind = |error| StartError::Bind { listen: *listen, error };
+        let bind = |error| StartError::Bind { listen: *listen, file: config.file.clone(), error };
         let mut socket = listen::listen_tcp(listen.address, limits::BACKLOG).map_err(bind)?;
         let key = rx.register(&mut socket, Owner::Listener(index)).map_err(bind)?;
         log::listening(listen, socket.local_addr().map_err(bind)?);

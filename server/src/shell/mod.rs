@@ -44,10 +44,13 @@ use crate::failures::Failures;
 use crate::log;
 use crate::ports::DataPorts;
 use crate::public_address::Advertised;
+use crate::secrets::Secrets;
 use crate::start::{self, StartError};
 use crate::storage::Durability;
+use crate::terminal::Terminal;
 use crate::tls::Certificates;
 use crate::users::UserStore;
+use crate::{process, watchdog};
 use accounts::{Accounts, Opened};
 use admission::Admission;
 use lanes::{Lane, Place};
@@ -74,6 +77,8 @@ enum Owner {
 struct Shared {
     accounts: Accounts,
     users: Option<Arc<UserStore>>,
+    /// What no user's directory may hold.
+    secrets: Arc<Secrets>,
     failures: Failures,
     passwords: Passwords,
     durability: Durability,
@@ -119,6 +124,8 @@ struct Shell {
     /// How often [`Stop::request`] was called, and how many of these were answered.
     stop_requests: Arc<AtomicUsize>,
     stops_answered: usize,
+    /// From which the server was started in the foreground.
+    terminal: Option<Terminal>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,6 +149,7 @@ impl Server {
     /// [`StartError`] says what could not be had, and what to do.
     pub fn start(config: &Config) -> Result<Server, StartError> {
         let mut config = config.clone();
+        start::check_secrets(&config)?;
         let root = start::prepare(&mut config)?;
         let mut rx =
             Reactor::new(Clock::Poll).map_err(|error| StartError::System { what: "set up the event loop", error })?;
@@ -152,6 +160,10 @@ impl Server {
         let listeners = listeners::open(&config, &mut rx)?;
         let mut shared_ports = SharedPorts::default();
         let shared_sockets = listeners::open_shared(&config, &mut shared_ports, &mut rx)?;
+        if config.data_ports.first() > LAST_LOW_PORT {
+            process::give_back_low_ports()
+                .map_err(|error| StartError::System { what: "give back the right to low ports", error })?;
+        }
         let mut shell = Shell {
             listeners,
             shared_sockets,
@@ -159,6 +171,7 @@ impl Server {
             shared: Shared {
                 accounts: guest,
                 users,
+                secrets: Arc::new(Secrets::of(&config)),
                 failures: Failures::new(config.logins.clone()),
                 passwords: Passwords::new(),
                 durability: config.durability,
@@ -181,6 +194,7 @@ impl Server {
             state: State::Serving,
             stop_requests: Arc::default(),
             stops_answered: 0,
+            terminal: None,
         };
         shell.look_address_up(rx.now());
         Ok(Server { rx, shell })
@@ -204,12 +218,26 @@ impl Server {
     }
 
     /// Takes SIGINT and SIGTERM as the wish to end: the first lets transfers finish, the second ends at once. SIGHUP has
-    /// the certificate read again.
+    /// the certificate read again, or, when the terminal that the server was started from has gone, is the first of them.
+    /// SIGUSR1 and SIGUSR2 do nothing.
     ///
     /// # Errors
     /// The signals cannot be caught.
     pub fn watch_signals(&mut self) -> io::Result<()> {
-        self.rx.watch_signals(&[Signal::INT.as_raw(), Signal::TERM.as_raw(), Signal::HUP.as_raw()])
+        self.shell.terminal = Terminal::of_this_process();
+        let signals = [Signal::INT, Signal::TERM, Signal::HUP, Signal::USR1, Signal::USR2];
+        self.rx.watch_signals(&signals.map(Signal::as_raw))
+    }
+
+    /// Has a thread log when the event loop hangs. With a second SIGINT or SIGTERM while it does, that thread ends the process,
+    /// with [`Exit::Abandoned`](start::Exit::Abandoned).
+    ///
+    /// # Errors
+    /// The system has no descriptor or no thread left.
+    pub fn watch_loop(&mut self) -> io::Result<()> {
+        let waker = watchdog::start(self.rx.pulse().clone(), events::OnHang)?;
+        self.rx.set_watcher(waker);
+        Ok(())
     }
 
     /// Serves until a signal ends it.
@@ -244,6 +272,7 @@ impl Shell {
         input: impl FnOnce(&mut Session, &mut Shared, &mut Reactor<Owner>) -> Again,
     ) -> Again {
         let Some(Some(session)) = self.sessions.get_mut(key) else { return Again::No };
+        rx.pulse().note(session.line().number);
         let again = input(session, &mut self.shared, rx);
         match session.fate() {
             Fate::Lives => again,
@@ -348,6 +377,9 @@ fn session_config(config: &Config) -> SessionConfig {
         tls: TlsMode::Off,
     }
 }
+
+/// Up to here a port needs a right, unless the system was told otherwise.
+const LAST_LOW_PORT: u16 = 1023;
 
 /// Large enough that a fast upload needs few system calls, small enough to stay in the cache.
 const BUFFER_BYTES: usize = 256 * 1024;

@@ -302,7 +302,7 @@ impl Session {
                     self.proto.handle_event(event, rx.now());
                 }
             }
-            Effect::Release { report, .. } => self.release(&report),
+            Effect::Release { report, .. } => self.release(&report, rx),
             Effect::Run { op, task } => self.run_task(op, task, shared, rx),
             Effect::LogOut => self.leave_account(shared),
             Effect::Secure => self.encryption = Encryption::Wanted,

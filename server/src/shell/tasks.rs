@@ -2,6 +2,7 @@
 //!
 //! What may take long (passwords, hashes, whole files) is a worker's; the rest is done at once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use muxftp_proto::server::io::{Event, OperationId, Task, TaskAnswer};
@@ -112,9 +113,14 @@ impl Session {
             shared.accounts.update(account, user.permissions, &user.allowance);
             return self.enter(op, account, shared, rx);
         }
-        let (key, durability, place) = (self.key(), shared.durability, Place::of(&user.root));
+        let (key, durability, secrets) = (self.key(), shared.durability, Arc::clone(&shared.secrets));
+        let place = Place::of(&user.root);
         let job: Job<Done> = Box::new(move || {
-            let opened = Root::open(&user.root, durability).map(|root| Opened::new(root, place, &user.allowance));
+            // The users' file may have changed since the start.
+            let opened = match secrets.check_user(&user.name, &user.root) {
+                Err(exposed) => Err(std::io::Error::other(exposed)),
+                Ok(()) => Root::open(&user.root, durability).map(|root| Opened::new(root, place, &user.allowance)),
+            };
             Done::RootOpened { session: key, op, user, opened }
         });
         if shared.workers.submit(Lane::Opening(place), job).is_err() {
@@ -139,7 +145,11 @@ impl Session {
             (None, Ok(opened)) => shared.accounts.add(&user.name, opened, user.permissions, &user.allowance),
             (None, Err(error)) => {
                 log::root_unusable(&user.name, &user.root, &error);
-                return self.answer(Event::TaskDone { op, result: Err(Cause::DiskError) }, rx);
+                let cause = match crate::storage::cause_of(&error) {
+                    Cause::OutOfResources => Cause::OutOfResources,
+                    _ => Cause::HomeUnavailable,
+                };
+                return self.answer(Event::TaskDone { op, result: Err(cause) }, rx);
             }
         };
         self.enter(op, account, shared, rx);

@@ -2,6 +2,7 @@
 //!
 //! Used by the threads that check passwords, never by that of the sockets.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
@@ -9,7 +10,8 @@ use std::time::SystemTime;
 use tracing::{info, warn};
 
 use super::{User, Users, password};
-use crate::config::ConfigErrors;
+use crate::config::{ConfigErrors, Problem};
+use crate::secrets;
 
 /// The file, and what it said when it was last right.
 #[derive(Debug)]
@@ -30,6 +32,8 @@ struct Version {
     modified: Option<SystemTime>,
     size: u64,
     inode: u64,
+    mode: u32,
+    owner: (u32, u32),
 }
 
 impl UserStore {
@@ -54,7 +58,10 @@ impl UserStore {
         let now = version(&self.path);
         if now != state.seen {
             state.seen = now;
-            match Users::load(&self.path) {
+            let loaded = secrets::check_users_file(&self.path)
+                .map_err(|exposed| ConfigErrors::from(Problem::new(exposed.to_string())))
+                .and_then(|()| Users::load(&self.path));
+            match loaded {
                 Ok(users) => {
                     info!(path = %self.path.display(), users = users.iter().count(), "the users are read again");
                     state.users = Arc::new(users);
@@ -68,12 +75,19 @@ impl UserStore {
 
 fn version(path: &PathBuf) -> Option<Version> {
     let metadata = std::fs::metadata(path).ok()?;
-    let inode = std::os::unix::fs::MetadataExt::ino(&metadata);
-    Some(Version { modified: metadata.modified().ok(), size: metadata.len(), inode })
+    Some(Version {
+        modified: metadata.modified().ok(),
+        size: metadata.len(),
+        inode: metadata.ino(),
+        mode: metadata.mode(),
+        owner: (metadata.uid(), metadata.gid()),
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
@@ -95,6 +109,15 @@ mod tests {
         assert!(store.check(b"alice", b"pw").is_some());
         write(&user("bob"));
         assert!(store.check(b"alice", b"pw").is_none());
+        assert!(store.check(b"bob", b"pw").is_some());
+        let set_mode = |mode| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        write(&user("carol"));
+        set_mode(0o666);
+        assert!(store.check(b"carol", b"pw").is_none(), "others on this machine could have written it");
+        assert!(store.check(b"bob", b"pw").is_some());
+        set_mode(0o600);
+        assert!(store.check(b"carol", b"pw").is_some(), "the mode alone has changed");
+        write(&user("bob"));
         assert!(store.check(b"bob", b"pw").is_some());
         write("[[user]]\nname = 5\n");
         assert!(store.check(b"bob", b"pw").is_some(), "the last right file counts");

@@ -176,7 +176,7 @@ fn code(cause: Cause, upload: bool) -> u16 {
         Cause::BadParameter | Cause::ForeignAddress => 504,
         Cause::ProtRequired => 521,
         Cause::WrongProtocol | Cause::TlsFailed | Cause::TlsNotResumed => 522,
-        Cause::NotLoggedIn | Cause::LoginFailed | Cause::TlsRequired => 530,
+        Cause::NotLoggedIn | Cause::LoginFailed | Cause::HomeUnavailable | Cause::TlsRequired => 530,
         Cause::ClearRefused => 534,
         Cause::BadProtection => 536,
         Cause::QuotaExceeded | Cause::FileTooLarge => 552,

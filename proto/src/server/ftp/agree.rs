@@ -74,8 +74,9 @@ impl Ftp {
         self.question = question;
     }
 
-    /// The data port is there, or none could be had. (The peer cannot have connected to a port that it was not told.)
-    pub(super) fn agreed(&mut self, core: &mut Core) {
+    /// The data port is open, or could not be opened for the reason `failed`. (The peer cannot have connected to a port
+    /// that it does not know yet.)
+    pub(super) fn agreed(&mut self, failed: Option<Cause>, core: &mut Core) {
         core.phase = Phase::Ready;
         match (std::mem::take(&mut self.question), core.agreed.state) {
             (Question::Pasv, LegState::Listening(port)) => {
@@ -83,7 +84,7 @@ impl Ftp {
                 say(core, FtpReply::Passive(SocketAddrV4::new(address, port)));
             }
             (_, LegState::Listening(port)) => say(core, FtpReply::ExtendedPassive(port)),
-            _ => core.refuse(Cause::NoDataPort),
+            _ => core.refuse(failed.unwrap_or(Cause::NoDataPort)),
         }
     }
 

@@ -194,16 +194,16 @@ impl Ftp {
             // A task of a session that is over.
             Event::TaskDone { .. } => {}
             event => {
+                let failed = if let Event::DataFailed { cause, .. } = event { Some(cause) } else { None };
                 core.handle_event(event, now);
                 if asked {
-                    self.agreed(core);
+                    self.agreed(failed, core);
                 }
             }
         }
     }
 
-    /// The time of [`Core::next_timeout`] has come. A question that the shell has not answered is answered here; what
-    /// the shell says to it later is dropped.
+    /// The time of [`Core::next_timeout`] has come. A question without an answer ends here; a late answer is dropped.
     pub(super) fn handle_timeout(&mut self, core: &mut Core, now: Instant) {
         if !matches!(core.phase, Phase::Asking(_)) {
             return core.handle_timeout(now);
@@ -212,7 +212,7 @@ impl Ftp {
         core.last_activity = now;
         if matches!(self.question, Question::Pasv | Question::Epsv) {
             core.disagree();
-            return self.agreed(core);
+            return self.agreed(None, core);
         }
         self.answered(Err(Cause::StorageTimeout), core, now);
     }

@@ -1,6 +1,6 @@
 //! Configurations as a user writes them, and what they come to.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Parser;
@@ -185,6 +185,8 @@ fn the_certificate_of_the_file_is_beside_it_and_its_settings_read_back() {
     let tls = config.tls.clone().unwrap();
     assert_eq!((tls.certificate, tls.key), (PathBuf::from("/etc/m/c.pem"), PathBuf::from("/k.pem")));
     assert_eq!((tls.min_version, tls.session_reuse), (TlsVersion::V1_3, SessionReuse::Require));
+    assert_eq!(config.file.as_deref(), Some(Path::new("/etc/m/muxftpd.toml")));
+    let config = Config { file: None, ..config };
     assert_eq!(resolve_both(&[], &config.to_toml()).unwrap(), config, "{}", config.to_toml());
     let tls = resolve_both(&["--config", "m/m.toml", "--tls-certificate", "x"], CERTIFIED).unwrap().tls.unwrap();
     assert_eq!((tls.certificate, tls.session_reuse), (PathBuf::from("x"), SessionReuse::Log));

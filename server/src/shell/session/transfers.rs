@@ -245,7 +245,10 @@ impl Session {
         self.proto.handle_event(event, rx.now());
     }
 
-    pub(super) fn release(&mut self, report: &TransferReport) {
+    pub(super) fn release(&mut self, report: &TransferReport, rx: &mut Reactor<Owner>) {
+        // A small transfer begins and ends in one turn, for which the session has one time.
+        let begin = rx.now().checked_sub(report.duration).unwrap_or(rx.now());
+        let duration = rx.refresh_now() - begin;
         self.to_control = false;
         if let Some(data) = &mut self.data {
             data.release();
@@ -256,7 +259,7 @@ impl Session {
             verb: report.verb,
             path: &report.path,
             bytes: report.bytes,
-            duration: report.duration,
+            duration,
             result: report.result.map_err(|cause| cause.unwrap_or(Cause::DataLost)),
         };
         log::transfer(&self.line, &line);
