@@ -10,11 +10,11 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 
 use rustix::io::Errno;
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
 use crate::config::{Config, ConfigErrors, EXAMPLE_PORT_IMPLICIT, Listen, TlsMode, default_port};
 use crate::secrets::{Exposed, Secrets};
-use crate::storage::{Leftovers, Root};
+use crate::storage::Root;
 use crate::tls::{Certificates, TlsError};
 use crate::users::{UserStore, Users};
 use crate::{limits, process};
@@ -54,16 +54,7 @@ pub fn prepare(config: &mut Config) -> Result<Root, StartError> {
     process::survive_file_size_limit()
         .map_err(|error| StartError::System { what: "set a handler for SIGXFSZ", error })?;
     let path = config.guest.root.as_ref().unwrap_or(&config.root);
-    let root = Root::open(path, config.durability).map_err(|error| StartError::Root { path: path.clone(), error })?;
-    match root.leftovers() {
-        Leftovers::Swept { removed: 0, failed: 0 } => {}
-        Leftovers::Swept { removed, failed: 0 } => info!("{removed} unfinished uploads of an earlier run were removed"),
-        Leftovers::Swept { removed, failed } => warn!(
-            "{removed} unfinished uploads of an earlier run were removed; {failed} files or directories could not be"
-        ),
-        Leftovers::NotSwept => info!("another server has this root: unfinished uploads are left alone"),
-    }
-    Ok(root)
+    Root::open(path, config.durability).map_err(|error| StartError::Root { path: path.clone(), error })
 }
 
 /// Reads the users, if there are any.

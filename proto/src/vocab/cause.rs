@@ -95,6 +95,8 @@ pub enum Cause {
     Exists,
     /// Another transfer writes to the file.
     Busy,
+    /// The file that was written in place does not have its name any more.
+    Replaced,
     /// Only an empty directory can be removed.
     NotEmpty,
     /// A restart position beyond the end of the file, or within a line end.
@@ -123,7 +125,7 @@ pub enum Cause {
 
 impl Cause {
     /// All causes.
-    pub const ALL: [Cause; 57] = [
+    pub const ALL: [Cause; 58] = [
         Cause::UnknownCommand,
         Cause::OtherDialect,
         Cause::BadSequence,
@@ -169,6 +171,7 @@ impl Cause {
         Cause::TooManyOfUser,
         Cause::Exists,
         Cause::Busy,
+        Cause::Replaced,
         Cause::NotEmpty,
         Cause::BadRestart,
         Cause::NoDataAgreed,
@@ -231,6 +234,7 @@ impl Cause {
             Cause::TooManyOfUser => "Too Many Sessions Of This User",
             Cause::Exists => "Exists Already",
             Cause::Busy => "File Busy",
+            Cause::Replaced => "File Was Replaced Meanwhile",
             Cause::NotEmpty => "Directory Not Empty",
             Cause::BadRestart => "Restart Position Not Allowed",
             Cause::NoDataAgreed => "Use PASV, EPSV, PORT Or EPRT First",

@@ -4,7 +4,6 @@
 //!
 //! Invariant: a step moves a bounded number of bytes.
 
-use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::fs::FileExt;
 
@@ -17,7 +16,7 @@ use muxftp_reactor::tls::{Stream, TlsLayer};
 
 use super::screen::Screen;
 use crate::limits;
-use crate::storage::{self, ListProgress, Listed, Listing, Upload};
+use crate::storage::{self, ListProgress, Listed, Listing, SourceFile, Upload};
 
 /// The storage side of a transfer.
 pub(super) enum Content {
@@ -59,7 +58,7 @@ pub(super) enum Next {
 
 /// A file, or a part of it, as it is.
 pub(super) struct Download {
-    pub(super) file: File,
+    pub(super) file: SourceFile,
     /// The next byte to send.
     pub(super) offset: u64,
     /// Behind the last one.

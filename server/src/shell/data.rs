@@ -264,7 +264,7 @@ impl DataPlane {
             Content::Upload(upload) | Content::TextUpload(upload, _) => upload,
             _ => return None,
         };
-        if !upload.needs_sync() {
+        if !upload.needs_disk() {
             return Some(commit(upload, op));
         }
         let job: Job<Done> = Box::new(move || Done::Of(session, commit(upload, op)));

@@ -2,14 +2,13 @@
 //!
 //! What needs a look at the whole file first (a position in TYPE A) is looked up by a worker, and opened after that.
 
-use std::fs::File;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use muxftp_proto::server::io::{ListForm, ListingSpec, LiteralName, Part, StoreMode};
 use muxftp_proto::{Cause, Dialect, VPath};
 
 use super::content::{Content, Download, Lines, Names, TextDownload};
-use crate::storage::{AsciiPosition, Listing, ReadFile, Root, Survey};
+use crate::storage::{AsciiPosition, Listing, ReadFile, Root, SourceFile, Survey};
 
 /// What came of opening.
 pub(super) enum Opened {
@@ -29,7 +28,7 @@ pub(super) struct Ready {
 
 /// What is opened once the place is known.
 pub(super) enum Waiting {
-    Download(File, u64),
+    Download(SourceFile, u64),
     Upload(VPath),
 }
 

@@ -11,9 +11,16 @@ pub(super) fn open(root: &OwnedFd, path: &[u8], flags: OFlags) -> Result<OwnedFd
     open_with(root, path, flags, ResolveFlags::empty())
 }
 
-/// Like [`open`], through directories only: every link on the way is refused.
-pub(super) fn open_without_links(root: &OwnedFd, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
-    open_with(root, path, flags, ResolveFlags::NO_SYMLINKS)
+/// Like [`open`], through directories of the mount of `root` only: every link on the way is refused, and so is every other
+/// file system, which may be one that does not answer.
+pub(super) fn open_within_mount(root: &OwnedFd, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
+    open_with(root, path, flags, ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV)
+}
+
+/// The directory above `dir` on the same mount; at the top of all, `dir` again. For no client's path.
+pub(super) fn parent_within_mount(dir: &OwnedFd) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    openat2(dir, "..", flags, Mode::empty(), ResolveFlags::NO_XDEV)
 }
 
 /// What stands under one name in `dir`; a link is not followed.

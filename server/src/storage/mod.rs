@@ -7,20 +7,30 @@
 //! - no path leads out of the root, whatever links it holds and however they change meanwhile: the kernel resolves each
 //!   one by `openat2` with `RESOLVE_BENEATH`;
 //! - a name is either the old file or the whole new one; what is on its way has a hidden name that no client can use;
-//! - nothing blocks on a pipe or a device: only regular files and directories are opened for clients.
+//! - only regular files and directories are opened for clients: no pipe blocks, and no device acts.
 
 mod beneath;
 mod cause;
+mod disposal;
 mod in_place;
+mod inherit;
 mod listing;
 mod names;
+mod opening;
+mod publish;
 mod quota;
 mod survey;
 mod sweep;
+mod sweeper;
+mod target;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_of_sweeps;
+#[cfg(test)]
 mod tests_of_trees;
+#[cfg(test)]
+mod tests_of_uploads;
 mod tree;
 mod upload;
 
@@ -32,17 +42,17 @@ use std::sync::Arc;
 
 use muxftp_proto::limits::NAME_BYTES_MAX;
 use muxftp_proto::{Cause, VPath};
-use rustix::fs::{FileType, FlockOperation, Mode, OFlags, flock, fstat, fstatfs, openat};
+use rustix::fs::{Mode, OFlags, fstat, fstatfs, openat};
 use rustix::io::Errno;
 
 use cause::cause;
 pub use cause::cause_of;
+pub use disposal::SourceFile;
 use in_place::Writer;
 pub use listing::{ListProgress, Listed, Listing};
-use names::TemporaryNames;
 pub use quota::{Quota, Usage};
 pub use survey::{AsciiPosition, Found, Survey, SurveyProgress};
-pub use sweep::Leftovers;
+use target::Target;
 use upload::Commit;
 pub use upload::Upload;
 
@@ -51,9 +61,7 @@ pub use upload::Upload;
 pub struct Root {
     dir: Arc<OwnedFd>,
     durability: Durability,
-    temporaries: TemporaryNames,
     preallocates: bool,
-    leftovers: Leftovers,
     /// What may be kept here, when there is a bound.
     quota: Option<Arc<Quota>>,
 }
@@ -71,13 +79,14 @@ pub enum Durability {
 #[derive(Debug)]
 pub struct ReadFile {
     /// The file, at its beginning.
-    pub file: File,
+    pub file: SourceFile,
     /// Its size in bytes when it was opened.
     pub size: u64,
 }
 
 impl Root {
-    /// Opens the directory `path`, making it if it is missing, and removes what a crashed server left in it.
+    /// Opens the directory `path`, making it if it is missing. What a crashed server left in it is removed in the background, once
+    /// per process.
     ///
     /// # Errors
     /// Those of making and opening it, and of a kernel (or sandbox) without `openat2`.
@@ -85,10 +94,10 @@ impl Root {
         std::fs::create_dir_all(path)?;
         let dir = rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
         beneath::probe(&dir)?;
-        let leftovers = sweep_if_alone(&dir);
         let preallocates = fstatfs(&dir).is_ok_and(|fs| fs.f_type != TMPFS_MAGIC);
-        let temporaries = TemporaryNames::new();
-        Ok(Root { dir: Arc::new(dir), durability, temporaries, preallocates, leftovers, quota: None })
+        let dir = Arc::new(dir);
+        sweeper::request(&dir, path);
+        Ok(Root { dir, durability, preallocates, quota: None })
     }
 
     /// Holds everything that is written from now on against a quota.
@@ -98,27 +107,14 @@ impl Root {
         self
     }
 
-    /// What [`Root::open`] found of crashed servers.
-    pub fn leftovers(&self) -> Leftovers {
-        self.leftovers
-    }
-
     /// Opens a file for reading.
     ///
     /// # Errors
     /// [`Cause::IsDirectory`], [`Cause::NotRegular`], [`Cause::BadName`] for a hidden name, and those of the system.
     pub fn open_read(&self, path: &VPath) -> Result<ReadFile, Cause> {
         names::refuse_hidden(path)?;
-        // Non-blocking, because opening a pipe that nobody writes would stop the whole server.
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let file = beneath::open(&self.dir, path.as_bytes(), flags).map_err(cause)?;
-        let stat = fstat(&file).map_err(cause)?;
-        match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => {}
-            FileType::Directory => return Err(Cause::IsDirectory),
-            _ => return Err(Cause::NotRegular),
-        }
-        Ok(ReadFile { file: File::from(file), size: u64::try_from(stat.st_size).unwrap_or(0) })
+        let (file, stat) = opening::regular(&self.dir, path.as_bytes(), OFlags::RDONLY)?;
+        Ok(ReadFile { file: SourceFile::new(File::from(file), &stat), size: tree::size_of(&stat) })
     }
 
     /// Opens a directory to list it.
@@ -145,21 +141,24 @@ impl Root {
         Ok(Listing::new(dir, Arc::clone(&self.dir), parent).only(name, is_pattern))
     }
 
-    /// Begins an upload of `declared` bytes (when known) to the name `path`. The name is untouched until the commit.
+    /// Begins an upload of `declared` bytes (when known) to the name `path`, or to what a link of that name points to. The
+    /// name is untouched until the commit.
     ///
     /// # Errors
     /// What would make the commit fail and can be seen now: [`Cause::IsDirectory`], [`Cause::NotRegular`],
-    /// [`Cause::BadLink`], [`Cause::BadName`] for a hidden name, a missing directory, no space; and those of the system.
+    /// [`Cause::BadLink`], [`Cause::Busy`] when a transfer writes to the file in place, [`Cause::BadName`] for a hidden name, a
+    /// missing directory, no space; and those of the system.
     pub fn open_write(&self, path: &VPath, declared: Option<u64>) -> Result<Upload, Cause> {
         if path.is_root() {
             return Err(Cause::IsDirectory);
         }
-        let (dir, name) = self.parent_of(path)?;
-        let is_new = self.refuse_target(path, &dir, name)?;
-        if is_new && self.quota.as_ref().is_some_and(|quota| !quota.has_room_for_file()) {
+        let Target { dir, name, old } = self.target(path)?;
+        // At the commit it is looked at again; but a client need not send all for this answer.
+        drop(in_place::exclude_writers(&[(&dir, &name)], false)?);
+        if old.is_none() && self.quota.as_ref().is_some_and(|quota| !quota.has_room_for_file()) {
             return Err(Cause::QuotaExceeded);
         }
-        Upload::begin(self, dir, name, Commit::Replace, declared)
+        Upload::begin(self, dir, &name, Commit::Replace(old), declared)
     }
 
     /// Begins an upload under a name that is not there: in the directory `path`, or where there is none, one that begins
@@ -185,33 +184,29 @@ impl Root {
         Upload::begin(self, dir, &name, Commit::New, None)
     }
 
-    /// Goes on with a visible file: behind its end (`None`; it is made if it is missing), or at a byte of it, where it is
-    /// cut first.
+    /// Writes to a visible file in place: after its end (`None`; the file is made if it is missing), or from one of its
+    /// bytes on. What lies behind the bytes that are sent stays.
     ///
     /// # Errors
     /// [`Cause::Busy`]: another transfer writes to it. [`Cause::BadRestart`]: it has not so many bytes. And those of
     /// [`Root::open_write`].
     pub fn open_in_place(&self, path: &VPath, from: Option<u64>) -> Result<Upload, Cause> {
-        let (dir, name) = self.parent_of(path)?;
-        let is_new = self.refuse_target(path, &dir, name)?;
-        if is_new && from.is_some() {
-            return Err(if from == Some(0) { Cause::NotFound } else { Cause::BadRestart });
+        let Target { dir, name, old } = self.target(path)?;
+        if old.is_none() {
+            match from {
+                None => self.make_empty(&dir, &name)?,
+                Some(0) => return Err(Cause::NotFound),
+                Some(_) => return Err(Cause::BadRestart),
+            }
         }
-        if is_new {
-            self.make_empty(&dir, name)?;
-        }
-        let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let file = beneath::open(&self.dir, path.as_bytes(), flags).map_err(cause)?;
+        let (file, _) = opening::regular_at(&dir, &name, OFlags::WRONLY)?;
         let writer = Writer::of(tree::identity(&file).map_err(cause)?)?;
         let stat = fstat(&file).map_err(cause)?;
-        match FileType::from_raw_mode(stat.st_mode) {
-            // From now on nobody takes it away; but somebody may just have.
-            FileType::RegularFile if stat.st_nlink == 0 => return Err(Cause::NotFound),
-            FileType::RegularFile => {}
-            FileType::Directory => return Err(Cause::IsDirectory),
-            _ => return Err(Cause::NotRegular),
+        if stat.st_nlink == 0 {
+            // From now on no command takes it away; but one may just have.
+            return Err(Cause::NotFound);
         }
-        Upload::go_on(self, dir, name, file, writer, from.unwrap_or(tree::size_of(&stat)))
+        Upload::continue_at(self, dir, &name, File::from(file), writer, from, tree::size_of(&stat))
     }
 
     /// For APPE to a name that is not there.
@@ -237,41 +232,6 @@ impl Root {
             Durability::Fsync => OFlags::RDONLY,
         };
         access | OFlags::DIRECTORY
-    }
-
-    /// An upload replaces a regular file or a link, and nothing else; a link only if it stays below the root. Gives whether
-    /// there is nothing of that name.
-    fn refuse_target(&self, path: &VPath, dir: &OwnedFd, name: &[u8]) -> Result<bool, Cause> {
-        let stat = match beneath::stat(dir, name) {
-            Err(Errno::NOENT) => return Ok(true),
-            other => other.map_err(cause)?,
-        };
-        match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => Ok(false),
-            FileType::Directory => Err(Cause::IsDirectory),
-            FileType::Symlink => match beneath::open(&self.dir, path.as_bytes(), OFlags::PATH) {
-                Err(Errno::NOENT) => Ok(false),
-                Err(errno) => Err(cause(errno)),
-                Ok(file) => match FileType::from_raw_mode(fstat(&file).map_err(cause)?.st_mode) {
-                    FileType::Directory => Err(Cause::IsDirectory),
-                    _ => Ok(false),
-                },
-            },
-            _ => Err(Cause::NotRegular),
-        }
-    }
-}
-
-/// Takes the lock that says "a server lives here" and sweeps first if no other server has it.
-///
-/// The lock belongs to the descriptor: it goes with the process, however that ends.
-fn sweep_if_alone(dir: &OwnedFd) -> Leftovers {
-    let alone = flock(dir, FlockOperation::NonBlockingLockExclusive).is_ok();
-    let leftovers = if alone { sweep::sweep(dir) } else { Leftovers::NotSwept };
-    // Waits while another server sweeps. A file system without locks refuses; then nobody ever sweeps there.
-    match flock(dir, FlockOperation::LockShared) {
-        Ok(()) => leftovers,
-        Err(_) => Leftovers::NotSwept,
     }
 }
 

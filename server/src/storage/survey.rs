@@ -3,7 +3,6 @@
 //! A survey goes in steps of bounded length, since the thread that makes them serves others too. It must not know who wants
 //! it; nobody has to end it: one that is not continued is gone.
 
-use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
@@ -11,12 +10,13 @@ use muxftp_proto::representation::ascii::ToWire;
 use muxftp_proto::server::io::HashAlgorithm;
 use sha2::Digest;
 
+use super::SourceFile;
 use crate::limits;
 
 /// A survey that is under way.
 #[derive(Debug)]
 pub struct Survey {
-    file: File,
+    file: SourceFile,
     position: u64,
     end: u64,
     work: Work,
@@ -64,7 +64,7 @@ pub struct AsciiPosition {
 
 impl Survey {
     /// Hashes the bytes from `first` up to `end`.
-    pub fn hash(file: File, algorithm: HashAlgorithm, first: u64, end: u64) -> Survey {
+    pub fn hash(file: SourceFile, algorithm: HashAlgorithm, first: u64, end: u64) -> Survey {
         let work = match algorithm {
             HashAlgorithm::Sha256 => Work::Sha256(sha2::Sha256::new()),
             HashAlgorithm::Sha512 => Work::Sha512(sha2::Sha512::new()),
@@ -74,12 +74,12 @@ impl Survey {
     }
 
     /// Counts what a file of `size` bytes would be in TYPE A.
-    pub fn ascii_size(file: File, size: u64) -> Survey {
+    pub fn ascii_size(file: SourceFile, size: u64) -> Survey {
         Survey { file, position: 0, end: size, work: Work::AsciiSize(ToWire::default(), 0) }
     }
 
     /// Finds byte `position` of the wire in a file of `size` bytes.
-    pub fn ascii_position(file: File, size: u64, position: u64) -> Survey {
+    pub fn ascii_position(file: SourceFile, size: u64, position: u64) -> Survey {
         Survey { file, position: 0, end: size, work: Work::AsciiPosition(ToWire::default(), position) }
     }
 
@@ -170,10 +170,10 @@ mod tests {
 
     use super::*;
 
-    fn file(content: &[u8]) -> File {
+    fn file(content: &[u8]) -> SourceFile {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(content).unwrap();
-        file
+        file.into()
     }
 
     fn run(mut survey: Survey) -> Found {
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn more_than_one_step_is_one_survey() {
-        let sparse = tempfile::tempfile().unwrap();
+        let sparse = SourceFile::from(tempfile::tempfile().unwrap());
         sparse.set_len(limits::SURVEY_BYTES_PER_STEP + 5).unwrap();
         sparse.write_all_at(b"\n", limits::SURVEY_BYTES_PER_STEP + 4).unwrap();
         assert!(matches!(

@@ -16,7 +16,7 @@ use rustix::io::Errno;
 
 use super::cause::cause;
 use super::quota::Usage;
-use super::{Root, beneath, in_place, names};
+use super::{Root, beneath, disposal, in_place, names, opening};
 
 impl Root {
     /// What is known of a name; a link is followed as long as it stays below the root. The name is left empty.
@@ -50,18 +50,23 @@ impl Root {
     /// Removes a file, or a link itself.
     ///
     /// # Errors
-    /// [`Cause::IsDirectory`], and those of the system.
+    /// [`Cause::IsDirectory`]; [`Cause::Busy`]: a transfer writes to it in place; and those of the system.
     pub fn remove_file(&self, path: &VPath) -> Result<(), Cause> {
         let (dir, name) = self.parent_of(path)?;
         let stat = beneath::stat(&dir, name).map_err(cause)?;
         if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
             return Err(Cause::IsDirectory);
         }
+        let _writers = in_place::exclude_writers(&[(&dir, name)], self.quota.is_some())?;
         if self.quota.is_none() {
-            return unlinkat(&dir, name, AtFlags::empty()).map_err(cause);
+            let held = disposal::hold(&dir, name, &stat);
+            unlinkat(&dir, name, AtFlags::empty()).map_err(cause)?;
+            if let Some(held) = held {
+                disposal::let_go(held);
+            }
+            return Ok(());
         }
-        let _writers = in_place::refuse_written(&dir, name)?;
-        let taken = self.temporaries.next();
+        let taken = names::next_temporary();
         renameat(&dir, name, &dir, &taken).map_err(cause)?;
         self.discard(&dir, taken.as_bytes())
     }
@@ -69,10 +74,13 @@ impl Root {
     /// Renames a file or directory. A file that has the new name is replaced if `may_replace`.
     ///
     /// # Errors
-    /// [`Cause::NotAllowed`] when a file has the new name and may not be replaced, [`Cause::Exists`] when a directory has the new name, and those of the system.
+    /// [`Cause::NotAllowed`] when a file has the new name and may not be replaced; [`Cause::Exists`] when a directory has the
+    /// new name; [`Cause::Busy`]: a transfer writes to one of both in place; and those of the system.
     pub fn rename(&self, from: &VPath, to: &VPath, may_replace: bool) -> Result<(), Cause> {
         let (from_dir, from_name) = self.parent_of(from)?;
         let (to_dir, to_name) = self.parent_of(to)?;
+        let names: [(&OwnedFd, &[u8]); 2] = [(&from_dir, from_name), (&to_dir, to_name)];
+        let _writers = in_place::exclude_writers(&names, self.quota.is_some())?;
         for _ in 0..ATTEMPTS_MAX {
             match renameat_with(&from_dir, from_name, &to_dir, to_name, RenameFlags::NOREPLACE) {
                 Ok(()) => return Ok(()),
@@ -97,7 +105,12 @@ impl Root {
                 return Err(Cause::NotAllowed);
             }
             if self.quota.is_none() {
-                return renameat(&from_dir, from_name, &to_dir, to_name).map_err(cause);
+                let held = disposal::hold(&to_dir, to_name, &there);
+                renameat(&from_dir, from_name, &to_dir, to_name).map_err(cause)?;
+                if let Some(held) = held {
+                    disposal::let_go(held);
+                }
+                return Ok(());
             }
             match self.replace_counted((&from_dir, from_name), (&to_dir, to_name)) {
                 Err(Cause::NotFound) => {}
@@ -138,7 +151,7 @@ impl Root {
         Ok(self.quota.as_ref().map_or(free, |quota| quota.rest().min(free)))
     }
 
-    /// Counts what is there, in the whole tree. It takes its time: not for the thread of the sockets.
+    /// Counts what is there, in the whole tree, without other file systems that are mounted in it. It takes its time: not for the thread of the sockets.
     pub fn measure(&self) -> Usage {
         let mut usage = Usage::default();
         let mut pending: Vec<Vec<u8>> = vec![Vec::new()];
@@ -150,13 +163,18 @@ impl Root {
     }
 
     fn measure_directory(&self, path: &[u8], usage: &mut Usage, pending: &mut Vec<Vec<u8>>) -> Result<(), Errno> {
-        let dir = beneath::open_without_links(&self.dir, path, OFlags::RDONLY | OFlags::DIRECTORY)?;
+        let dir = beneath::open_within_mount(&self.dir, path, OFlags::RDONLY | OFlags::DIRECTORY)?;
         let mut buffer = [const { std::mem::MaybeUninit::<u8>::uninit() }; 16 * 1024];
         let mut entries = RawDir::new(&dir, &mut buffer);
         while let Some(entry) = entries.next() {
             let entry = entry?;
             let name = entry.file_name().to_bytes();
             if matches!(name, b"." | b"..") || names::is_hidden(name) {
+                continue;
+            }
+            // Not even asked what it is: it may be a mount that does not answer.
+            if entry.file_type() == FileType::Directory {
+                pending.push(names::join(path, name));
                 continue;
             }
             let Ok(stat) = beneath::stat(&dir, name) else { continue };
@@ -185,19 +203,13 @@ impl Root {
 
     fn open_plain(&self, path: &VPath) -> Result<OwnedFd, Cause> {
         names::refuse_hidden(path)?;
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let file = beneath::open(&self.dir, path.as_bytes(), flags).map_err(cause)?;
-        match FileType::from_raw_mode(fstat(&file).map_err(cause)?.st_mode) {
-            FileType::RegularFile | FileType::Directory => Ok(file),
-            _ => Err(Cause::NotRegular),
-        }
+        opening::plain(&self.dir, path.as_bytes(), OFlags::RDONLY)
     }
 
     /// Puts one file in another's place, takes the other away and gives its room back.
     fn replace_counted(&self, from: (&OwnedFd, &[u8]), to: (&OwnedFd, &[u8])) -> Result<(), Cause> {
-        let _writers = in_place::refuse_written(to.0, to.1)?;
         renameat_with(from.0, from.1, to.0, to.1, RenameFlags::EXCHANGE).map_err(cause)?;
-        let taken = self.temporaries.next();
+        let taken = names::next_temporary();
         renameat(from.0, from.1, from.0, &taken).map_err(cause)?;
         self.discard(from.0, taken.as_bytes())
     }
@@ -205,7 +217,11 @@ impl Root {
     /// Removes a file that has been taken out of everybody's sight, and gives its room back.
     pub(super) fn discard(&self, dir: &OwnedFd, hidden: &[u8]) -> Result<(), Cause> {
         let stat = beneath::stat(dir, hidden).map_err(cause)?;
+        let held = disposal::hold(dir, hidden, &stat);
         unlinkat(dir, hidden, AtFlags::empty()).map_err(cause)?;
+        if let Some(held) = held {
+            disposal::let_go(held);
+        }
         let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
         if let Some(quota) = self.quota.as_ref().filter(|_| is_file) {
             quota.refund_bytes(size_of(&stat));

@@ -3,40 +3,44 @@
 //! Invariants:
 //! - the target of a hidden one is untouched until [`Upload::commit`], and then replaced at once; dropped without a
 //!   commit, or with a failed one, nothing of it remains;
-//! - one in place (APPE, STOR after REST) keeps what has arrived, since that is what a client resumes from;
-//! - no byte is written that was not charged to the quota before.
+//! - one in place (APPE, STOR after REST) keeps what has arrived, since that is what a client resumes from, and what lies
+//!   behind it;
+//! - no byte is written that was not charged to the quota before;
+//! - a hidden file is closed before it takes its name: whoever watches that name sees one event, the new file's arrival.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{Seek, SeekFrom, Write};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use muxftp_proto::Cause;
 use rustix::fs::{
-    AtFlags, FallocateFlags, FileType, Mode, OFlags, RenameFlags, fallocate, fstat, fstatvfs, fsync, ftruncate, openat,
-    renameat, renameat_with, unlinkat,
+    AtFlags, FallocateFlags, Mode, OFlags, Stat, fallocate, fstat, fstatvfs, fsync, ftruncate, openat, unlinkat,
 };
 use rustix::io::Errno;
 
 use super::cause::{cause, cause_of};
-use super::in_place::{self, Writer};
-use super::names::TemporaryNames;
+use super::in_place::Writer;
 use super::quota::Quota;
 use super::tree::size_of;
-use super::{Durability, Root};
+use super::{Durability, Root, disposal, names};
 
 /// A file on its way. It may move to another thread for its commit.
 #[derive(Debug)]
 pub struct Upload {
-    dir: Arc<OwnedFd>,
-    file: File,
-    target: Box<[u8]>,
+    pub(super) dir: Arc<OwnedFd>,
+    /// Open until the commit.
+    file: Option<File>,
+    pub(super) target: Box<[u8]>,
     place: Place,
     durability: Durability,
-    quota: Option<Arc<Quota>>,
+    pub(super) quota: Option<Arc<Quota>>,
     /// Where the first byte of this upload stands in the file.
     start: u64,
     written: u64,
+    /// The size of the file.
+    size: u64,
+    preallocates: bool,
     /// Bytes up to which space is to be reserved ahead of the writing; 0 for none.
     reserve: u64,
     /// Bytes up to which it has been.
@@ -48,15 +52,16 @@ enum Place {
     /// Under this name, until the commit.
     Hidden { name: String, at_commit: Commit },
     /// Under its own name, with nobody else writing to it.
-    Visible(#[expect(dead_code, reason = "held until the upload is dropped")] Writer),
+    Visible(Writer),
     /// Has got its name.
     Committed,
 }
 
 /// What a commit does to a file of its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Commit {
-    Replace,
+    /// Replaces it. There was this one when the upload began.
+    Replace(Option<Stat>),
     /// There must be none.
     New,
 }
@@ -71,7 +76,12 @@ impl Upload {
         at_commit: Commit,
         declared: Option<u64>,
     ) -> Result<Upload, Cause> {
-        let (file, name) = create(&dir, &root.temporaries).map_err(cause)?;
+        let mode = match at_commit {
+            // What is not for everybody's eyes is not shown on its way either.
+            Commit::Replace(Some(old)) => Mode::from_raw_mode(old.st_mode & 0o666 | 0o600),
+            Commit::Replace(None) | Commit::New => NEW_FILE,
+        };
+        let (file, name) = names::create_temporary(&dir, mode).map_err(cause)?;
         let worth_it = |bytes: &u64| *bytes >= RESERVE_BYTES_MIN;
         let reserve = declared.filter(|_| root.preallocates).filter(worth_it).unwrap_or(0);
         let place = Place::Hidden { name, at_commit };
@@ -89,64 +99,78 @@ impl Upload {
         Ok(upload)
     }
 
-    /// Goes on in a visible file, which is cut at `from` first.
-    pub(super) fn go_on(
+    /// Writes to a visible file of `size` bytes, from one of them or from its end on.
+    pub(super) fn continue_at(
         root: &Root,
         dir: Arc<OwnedFd>,
         target: &[u8],
-        file: OwnedFd,
+        mut file: File,
         writer: Writer,
-        from: u64,
+        from: Option<u64>,
+        size: u64,
     ) -> Result<Upload, Cause> {
-        let size = size_of(&fstat(&file).map_err(cause)?);
-        if from > size {
+        let start = from.unwrap_or(size);
+        if start > size {
             return Err(Cause::BadRestart);
         }
-        let mut upload = Upload::new(root, dir, File::from(file), target, Place::Visible(writer));
-        upload.start = from;
-        if from < size {
-            ftruncate(&upload.file, from).map_err(cause)?;
-            if let Some(quota) = &upload.quota {
-                quota.refund_bytes(size - from);
-            }
-        }
-        std::io::Seek::seek(&mut upload.file, std::io::SeekFrom::Start(from)).map_err(|error| cause_of(&error))?;
+        file.seek(SeekFrom::Start(start)).map_err(|error| cause_of(&error))?;
+        let mut upload = Upload::new(root, dir, file, target, Place::Visible(writer));
+        (upload.start, upload.size) = (start, size);
         Ok(upload)
     }
 
     fn new(root: &Root, dir: Arc<OwnedFd>, file: File, target: &[u8], place: Place) -> Upload {
         Upload {
             dir,
-            file,
+            file: Some(file),
             target: target.into(),
             place,
             durability: root.durability,
             quota: root.quota.clone(),
             start: 0,
             written: 0,
+            size: 0,
+            preallocates: root.preallocates,
             reserve: 0,
             reserved: 0,
         }
     }
 
-    /// Appends all of `bytes`.
+    /// Writes all of `bytes` behind what was written before.
     ///
     /// # Errors
     /// Those of the disk and of the quota: after one the upload can only be dropped.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), Cause> {
-        let count = bytes.len() as u64;
-        let end = self.written + count;
-        if end > self.reserved && self.reserved < self.reserve {
-            self.reserve_ahead(end)?;
+        let written = self.written + bytes.len() as u64;
+        if written > self.reserved && self.reserved < self.reserve {
+            self.reserve_ahead(written)?;
         }
+        // Bytes in place of others take no room.
+        let end = self.start + written;
+        let growth = end.saturating_sub(self.size);
         if let Some(quota) = &self.quota {
-            quota.charge_bytes(count)?;
+            quota.charge_bytes(growth)?;
         }
-        if let Err(error) = self.file.write_all(bytes) {
-            self.recount(count);
+        if let Err(error) = self.write_out(bytes) {
+            self.recount(growth);
             return Err(cause_of(&error));
         }
-        self.written = end;
+        (self.written, self.size) = (written, end.max(self.size));
+        Ok(())
+    }
+
+    fn write_out(&mut self, mut bytes: &[u8]) -> std::io::Result<()> {
+        let Some(file) = &mut self.file else { return Err(Errno::BADF.into()) };
+        let mut may_wait = true;
+        while !bytes.is_empty() {
+            match file.write(bytes) {
+                Ok(0) => return Err(std::io::ErrorKind::WriteZero.into()),
+                Ok(count) => bytes = &bytes[count..],
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) if may_wait && is_full(&error) && disposal::wait_for_space() => may_wait = false,
+                Err(error) => return Err(error),
+            }
+        }
         Ok(())
     }
 
@@ -160,80 +184,56 @@ impl Upload {
         &self.target
     }
 
-    /// Whether [`Upload::commit`] waits for the disk, and so does not belong on the thread of the sockets.
-    pub fn needs_sync(&self) -> bool {
+    /// Whether [`Upload::commit`] waits for the disk, and so does not belong on the thread of the sockets: it flushes, or the
+    /// file system begins to write a large file out before that takes another's name (ext4 does).
+    pub fn needs_disk(&self) -> bool {
+        let replaces = matches!(self.place, Place::Hidden { at_commit: Commit::Replace(Some(_)), .. });
+        self.is_flushed() || (replaces && self.preallocates && self.is_large())
+    }
+
+    fn is_flushed(&self) -> bool {
         self.durability == Durability::Fsync
     }
 
-    /// Gives the file its name, in place of an old file of that name.
+    fn is_large(&self) -> bool {
+        self.written.max(self.reserved) >= disposal::LARGE_BYTES
+    }
+
+    /// Gives the file its name, in place of an old file of that name, whose mode, owner and attributes it takes over.
     ///
     /// # Errors
-    /// Those of the disk and of the name; the old file is then still there. Only if the very last step fails, flushing
-    /// the directory, the new file has its name although an error is given: then only its durability is in doubt.
+    /// Those of the disk and of the name; the old file is then still there. [`Cause::Busy`]: a transfer writes to the old
+    /// file in place. [`Cause::Replaced`]: this one was written in place, and another program has taken its name away.
+    /// Only if the very last step fails, flushing the directory, the new file has its name although an error is given:
+    /// then only its durability is in doubt.
     pub fn commit(mut self) -> Result<(), Cause> {
+        let file = self.file.as_ref().ok_or(Cause::DiskError)?;
         if self.reserved > self.written {
-            ftruncate(&self.file, self.written).map_err(cause)?;
+            ftruncate(file, self.written).map_err(cause)?;
         }
-        if self.needs_sync() {
-            fsync(&self.file).map_err(cause)?;
+        if self.is_flushed() {
+            fsync(file).map_err(cause)?;
         }
-        if let Place::Hidden { name, at_commit } = &self.place {
-            match (at_commit, &self.quota) {
-                (Commit::Replace, None) => renameat(&self.dir, name, &self.dir, &*self.target).map_err(cause)?,
-                (Commit::New, None) => self.take_new_name(name)?,
-                (Commit::New, Some(quota)) => self.charged(quota, || self.take_new_name(name))?,
-                (Commit::Replace, Some(quota)) => self.replace_counted(name, quota)?,
+        match &self.place {
+            Place::Visible(writer) => writer.check_name(&self.dir, &self.target)?,
+            Place::Hidden { name, at_commit } => {
+                let file = self.file.take();
+                self.publish(file, name, at_commit)?;
+                self.place = Place::Committed;
             }
-            self.place = Place::Committed;
+            Place::Committed => {}
         }
-        if self.needs_sync() {
+        if self.is_flushed() {
             fsync(&self.dir).map_err(cause)?;
         }
         Ok(())
     }
 
-    fn take_new_name(&self, hidden: &str) -> Result<(), Cause> {
-        renameat_with(&self.dir, hidden, &self.dir, &*self.target, RenameFlags::NOREPLACE).map_err(cause)
-    }
-
-    /// Counts one file more, if `step` makes one.
-    fn charged(&self, quota: &Quota, step: impl FnOnce() -> Result<(), Cause>) -> Result<(), Cause> {
-        quota.charge_file()?;
-        step().inspect_err(|_| quota.refund_file())
-    }
-
-    /// Takes the name, and gives back the room of what had it. It is known only once it is out of its place: two commits
-    /// at once would otherwise both count the same old file.
-    fn replace_counted(&self, hidden: &str, quota: &Quota) -> Result<(), Cause> {
-        for _ in 0..ATTEMPTS_MAX {
-            let _writers = in_place::refuse_written(&self.dir, &self.target)?;
-            match renameat_with(&self.dir, hidden, &self.dir, &*self.target, RenameFlags::EXCHANGE) {
-                Ok(()) => {
-                    let old = super::beneath::stat(&self.dir, hidden.as_bytes()).map_err(cause)?;
-                    unlinkat(&self.dir, hidden, AtFlags::empty()).map_err(cause)?;
-                    // What was replaced may have been a link, which was never counted.
-                    if FileType::from_raw_mode(old.st_mode) == FileType::RegularFile {
-                        quota.refund_bytes(size_of(&old));
-                        return Ok(());
-                    }
-                    return quota.charge_file();
-                }
-                Err(Errno::NOENT) => {}
-                Err(errno) => return Err(cause(errno)),
-            }
-            match self.charged(quota, || self.take_new_name(hidden)) {
-                Err(Cause::Exists) => {}
-                result => return result,
-            }
-        }
-        Err(Cause::Busy)
-    }
-
     /// After a failed write: what was charged and did not become part of the file is given back.
     fn recount(&self, charged: u64) {
         let Some(quota) = &self.quota else { return };
-        let size = fstat(&self.file).map_or(0, |stat| size_of(&stat));
-        let arrived = size.saturating_sub(self.start + self.written).min(charged);
+        let size = self.file.as_ref().and_then(|file| fstat(file).ok()).map_or(0, |stat| size_of(&stat));
+        let arrived = size.saturating_sub(self.size).min(charged);
         quota.refund_bytes(charged - arrived);
     }
 
@@ -243,10 +243,9 @@ impl Upload {
             return Err(Cause::FileTooLarge);
         }
         // Some network file systems know no sizes and say 0 of 0 blocks.
-        match fstatvfs(&self.file) {
-            Ok(fs) if fs.f_blocks > 0 && fs.f_bfree.saturating_mul(fs.f_frsize) < declared => Err(Cause::NoSpace),
-            _ => Ok(()),
-        }
+        let Ok(fs) = fstatvfs(&self.dir) else { return Ok(()) };
+        let free = fs.f_bfree.saturating_mul(fs.f_frsize).saturating_add(disposal::pending_bytes());
+        if fs.f_blocks > 0 && free < declared { Err(Cause::NoSpace) } else { Ok(()) }
     }
 
     /// Reserves the piece that holds byte `end`, without a change of the visible size: a crash shows how far it came.
@@ -255,7 +254,13 @@ impl Upload {
         if until <= self.reserved {
             return Ok(());
         }
-        match fallocate(&self.file, FallocateFlags::KEEP_SIZE, self.reserved, until - self.reserved) {
+        let Some(file) = &self.file else { return Ok(()) };
+        let reserve = || fallocate(file, FallocateFlags::KEEP_SIZE, self.reserved, until - self.reserved);
+        let reserved = match reserve() {
+            Err(Errno::NOSPC | Errno::DQUOT) if disposal::wait_for_space() => reserve(),
+            other => other,
+        };
+        match reserved {
             Ok(()) => self.reserved = until,
             Err(errno @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => return Err(cause(errno)),
             // A file system that cannot reserve (EOPNOTSUPP): nothing is lost but the neighbourhood of the blocks.
@@ -268,22 +273,35 @@ impl Upload {
 impl Drop for Upload {
     fn drop(&mut self) {
         if let Place::Hidden { name, .. } = &self.place {
-            let size = self.quota.as_ref().and_then(|_| fstat(&self.file).ok()).map_or(0, |stat| size_of(&stat));
-            // Nobody is left to tell; the next start removes what could not be removed now.
+            // A commit that failed may have closed it.
+            let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let file =
+                self.file.take().map(OwnedFd::from).or_else(|| openat(&self.dir, name, flags, Mode::empty()).ok());
+            // Nobody is left to tell; a later sweep removes what could not be removed now.
             let _ = unlinkat(&self.dir, name, AtFlags::empty());
             if let Some(quota) = &self.quota {
+                let size = file.as_ref().and_then(|file| fstat(file).ok()).map_or(0, |stat| size_of(&stat));
                 quota.refund_bytes(size);
+            }
+            match file {
+                Some(file) if self.is_large() => disposal::let_go(file),
+                _ => {}
+            }
+        } else if let Some(file) = self.file.take() {
+            // Another program may have removed it while it was written in place.
+            if self.size >= disposal::LARGE_BYTES {
+                disposal::close(file.into())
             }
         }
     }
 }
 
-fn create(dir: &OwnedFd, names: &TemporaryNames) -> Result<(OwnedFd, String), Errno> {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let name = names.next();
-    // The umask takes away what this process's owner does not want to give.
-    openat(dir, &name, flags, Mode::from_raw_mode(0o666)).map(|file| (file, name))
+fn is_full(error: &std::io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::NOSPC | Errno::DQUOT))
 }
+
+/// The umask takes away what this process's owner does not want to give.
+const NEW_FILE: Mode = Mode::from_raw_mode(0o666);
 
 /// Below this size neither reserving space nor asking for it is worth its system call: a small file is written by one
 /// or two calls, and learns of a full disk there.
@@ -291,6 +309,3 @@ const RESERVE_BYTES_MIN: u64 = 256 * 1024;
 
 /// Space is reserved in pieces: one call for 32 MiB was seen to take 11 ms on ext4, and all sessions wait for it.
 const RESERVE_BYTES_STEP: u64 = 8 * 1024 * 1024;
-
-/// Others may make and remove the name meanwhile; who does so without end must not hold the loop.
-const ATTEMPTS_MAX: u32 = 16;

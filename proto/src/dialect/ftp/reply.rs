@@ -167,7 +167,7 @@ fn code(cause: Cause, upload: bool) -> u16 {
         Cause::NoDataPort | Cause::DataTimeout | Cause::NoDataAgreed | Cause::DataRefused => 425,
         Cause::DataStalled | Cause::DataLost | Cause::ShortUpload | Cause::Aborted | Cause::TlsTruncated => 426,
         Cause::Busy => 450,
-        Cause::DiskError | Cause::StorageTimeout | Cause::OutOfResources => 451,
+        Cause::DiskError | Cause::StorageTimeout | Cause::OutOfResources | Cause::Replaced => 451,
         Cause::NoSpace => 452,
         Cause::UnknownCommand | Cause::OtherDialect | Cause::LineTooLong => 500,
         Cause::BadArgument | Cause::BadSize => 501,

@@ -18,8 +18,8 @@ use super::server_with;
 use crate::support::{TestServer, read_all};
 
 /// What only the directory outside holds: a content, a name, a size and a time.
-const MARKS: [&str; 4] = ["LEAKED", "leaked-name", "31337", "20010203"];
-const SECRET_BYTES: usize = 31337;
+const MARKS: [&str; 4] = ["LEAKED", "leaked-name", "3133731", "20010203"];
+const SECRET_BYTES: usize = 3_133_731;
 /// 2001-02-03 04:05:06 UTC.
 const SECRET_SECONDS: u64 = 981_173_106;
 

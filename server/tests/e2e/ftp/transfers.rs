@@ -276,6 +276,33 @@ fn one_file_is_written_in_place_by_one_transfer() {
 }
 
 #[test]
+fn a_file_that_is_appended_to_is_not_taken_away_and_a_patch_leaves_the_rest() {
+    let server = server();
+    server.put_file("log", b"0123456789");
+    server.put_file("text", b"one\ntwo\nthree\n");
+    let mut first = Ftp::guest(server.address);
+    let mut second = Ftp::guest(server.address);
+    let mut data = first.open("APPE log").unwrap();
+    data.write_all(b"kept").unwrap();
+    for line in ["DELE log", "STOR log"] {
+        let reply = if line.starts_with("STOR") { second.stor("log", b"x").unwrap_err() } else { second.ask(line) };
+        assert_eq!(reply, "450 File Busy", "{line}");
+    }
+    second.expect("350 ", "RNFR log");
+    second.expect("450 ", "RNTO log.1");
+    drop(data);
+    first.end().unwrap();
+    assert_eq!(server.file("log").unwrap(), b"0123456789kept");
+    first.expect("350 ", "REST 2");
+    first.stor("log", b"ab").unwrap();
+    assert_eq!(server.file("log").unwrap(), b"01ab456789kept");
+    first.expect("200 ", "TYPE A");
+    first.expect("350 ", "REST 5");
+    first.stor("text", b"TWO\r\n").unwrap();
+    assert_eq!(server.file("text").unwrap(), b"one\nTWO\nthree\n");
+}
+
+#[test]
 fn commands_may_be_sent_ahead_and_in_pieces() {
     let server = server();
     server.put_file("file", b"content");
