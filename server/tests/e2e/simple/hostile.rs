@@ -98,7 +98,7 @@ fn a_scanner_that_only_errs_is_sent_away() {
     let mut client = Client::connect(server.address);
     let mut last = String::new();
     for _ in 0..60 {
-        let _ = client.control.get_mut().write_all(b"GET / HTTP/1.1 is not for here\r\nHost: x\r\n");
+        let _ = client.control.get_mut().write_all(b"STATUS of nothing\r\nRSET\r\n");
     }
     let mut line = client.reply();
     while !line.is_empty() {
