@@ -19,6 +19,28 @@ pub(crate) const CONTROL_PIECE_BYTES: usize = 16 * 1024;
 /// What is read of a directory before it is sent.
 pub(crate) const LISTING_PIECE_BYTES: usize = 64 * 1024;
 
+/// What a worker reads of a file at once for a download: at 1 MiB/s a quarter of a second.
+pub(crate) const FETCH_BYTES: usize = 256 * 1024;
+
+/// Bytes that workers have read for all downloads and that are not sent yet; from then on each gets only a small piece.
+pub(crate) const FETCHED_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// That piece: 10,000 downloads hold 160 MiB.
+pub(crate) const FETCH_BYTES_SCARCE: usize = 16 * 1024;
+
+/// The page cache is asked for a byte in each such part of a piece. A disk is read ahead in parts of this size.
+pub(crate) const CACHE_LOOK_STEP: u64 = 128 * 1024;
+
+/// So much at most is copied to the connection rather than handed over inside the kernel: the read without waiting then
+/// brings the bytes too, and needs no look before.
+pub(crate) const COPIED_BYTES_MAX: usize = 16 * 1024;
+
+/// A call of the loop to a disk that took so long is not the last one: the account's uploads are written by workers.
+pub(crate) const SLOW_CALL: Duration = Duration::from_millis(10);
+
+/// For so long, counted from the last such call or job.
+pub(crate) const SLOW_FOR: Duration = Duration::from_secs(10);
+
 /// What is read and converted of a file at once.
 pub(crate) const TEXT_PIECE_BYTES: usize = 64 * 1024;
 
@@ -65,6 +87,18 @@ pub(crate) const COMMITS_QUEUE: usize = 1024;
 
 /// Hashing needs a processor, and the small machine has one or two.
 pub(crate) const SURVEY_THREADS: (usize, usize) = (1, 2);
+
+/// Looks at names that are not in memory, and changes of names: a few at once, as a disk can serve them beside each other.
+pub(crate) const HOME_THREADS: (usize, usize) = (4, 64);
+
+/// The same for reading and writing files.
+pub(crate) const TRANSFER_THREADS: (usize, usize) = (4, 64);
+
+/// What is far may hang, and then keeps its threads: many roots may do so at once.
+pub(crate) const FAR_THREADS: (usize, usize) = (4, 256);
+
+/// Looks, listings and pieces of transfers of one root that wait: each session has one at most.
+pub(crate) const TRANSFERS_QUEUE: usize = 16 * 1024;
 
 /// Jobs of one root that wait; beyond it they are refused: the disk is far behind.
 pub(crate) const PLACE_QUEUE: usize = 256;
@@ -155,6 +189,9 @@ pub(crate) const STRANGERS_PER_TURN: usize = 8;
 
 /// Directory entries of one call (and the rest of the last read): other sessions wait for it.
 pub(crate) const ENTRIES_PER_CALL: usize = 4096;
+
+/// Such calls of one job of a worker that have brought no line: others wait for the same lane.
+pub(crate) const LISTING_CALLS_PER_JOB: usize = 16;
 
 /// Names put in order by one call, for the same reason.
 pub(crate) const SORTED_PER_CALL: usize = 4096;

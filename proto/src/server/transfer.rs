@@ -245,6 +245,8 @@ impl Transfer {
     /// upload (its death looks the same).
     pub(super) fn survives_end_of_input(&self) -> bool {
         match self.stage {
+            // The file may be missing, which can be said; when it is there, the peer has to connect in time.
+            Stage::Joining(Join { storage: None, .. }) => true,
             Stage::Joining(_) => false,
             Stage::Moving(_) => !matches!(self.spec.kind, TransferKind::Upload { declared: None }),
             Stage::Committing(_) => true,

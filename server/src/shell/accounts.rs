@@ -9,6 +9,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use muxftp_proto::{Cause, Permissions};
 use muxftp_reactor::{Key, Table};
@@ -27,6 +28,8 @@ pub(super) struct Account {
     pub(super) permissions: Permissions,
     pub(super) down: Option<Rate>,
     pub(super) up: Option<Rate>,
+    /// The disk was slow just now: until then workers write.
+    pub(super) slow_until: Option<Instant>,
     sessions: u32,
     sessions_max: Option<u32>,
     per_address: HashMap<IpAddr, u32>,
@@ -146,6 +149,7 @@ impl Account {
             permissions,
             down: None,
             up: None,
+            slow_until: None,
             sessions: 0,
             sessions_max: None,
             per_address: HashMap::new(),

@@ -7,19 +7,17 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use muxftp_proto::Cause;
-use muxftp_proto::representation::ascii::FromWire;
-use muxftp_proto::server::io::{Event, OperationId};
+use muxftp_proto::server::io::OperationId;
 use muxftp_reactor::pump;
 use muxftp_reactor::tls::{Handshake, Stream, TlsLayer};
-use muxftp_reactor::{Job, Key, Reactor};
+use muxftp_reactor::{Key, Reactor};
 use rustls::{HandshakeKind, ServerConfig};
 
-use super::content::{Content, Intake, Next};
-use super::lanes::{Lane, Place};
+use super::Owner;
+use super::content::{Content, Errand, Intake, Means, Next};
+use super::held::{Closer, Held};
 use super::link::Link;
 use super::rate::{Rate, Share};
-use super::work::Done;
-use super::{Owner, Shared};
 use crate::config::SessionReuse;
 use crate::log;
 use crate::storage::Upload;
@@ -29,7 +27,9 @@ pub(super) struct DataPlane {
     /// The transfer.
     op: OperationId,
     pub(super) link: Link,
-    content: Content,
+    content: Held<Content>,
+    /// The lines of a listing go to the control connection.
+    on_control: bool,
     bytes: u64,
     intake: Intake,
     /// Its part in the account's rate.
@@ -54,7 +54,8 @@ impl DataPlane {
         DataPlane {
             op: OperationId::default(),
             link: Link::new(),
-            content: Content::None,
+            content: Held::new(Content::None, None),
+            on_control: false,
             bytes: 0,
             intake: Intake::default(),
             share: Share::default(),
@@ -63,7 +64,7 @@ impl DataPlane {
     }
 
     /// Takes what a transfer is to move.
-    pub(super) fn open(&mut self, op: OperationId, content: Content) {
+    pub(super) fn open(&mut self, op: OperationId, content: Held<Content>) {
         let link = std::mem::replace(&mut self.link, Link::new());
         *self = DataPlane { op, link, content, ..DataPlane::new() };
     }
@@ -79,7 +80,7 @@ impl DataPlane {
 
     /// Whether the server is the one that writes.
     pub(super) fn sends(&self) -> bool {
-        self.content.sends()
+        self.content.get().is_none_or(Content::sends)
     }
 
     /// Whether only the peer's close marks the end of what it sends.
@@ -89,12 +90,25 @@ impl DataPlane {
 
     /// Whether nothing is held any more.
     pub(super) fn is_empty(&self) -> bool {
-        self.link.is_none() && matches!(self.content, Content::None)
+        self.link.is_none() && !self.has_content()
+    }
+
+    fn has_content(&self) -> bool {
+        !matches!(self.content.get(), None | Some(Content::None))
+    }
+
+    /// The lines go to the control connection.
+    pub(super) fn set_on_control(&mut self) {
+        self.on_control = true;
+    }
+
+    pub(super) fn is_on_control(&self) -> bool {
+        self.on_control
     }
 
     /// Reads the next piece of a listing, for the control connection.
-    pub(super) fn next_names(&mut self) -> (Next, &[u8]) {
-        let Content::Names(names) = &mut self.content else { return (Next::Wait, &[]) };
+    pub(super) fn next_names(&mut self) -> (Next, Vec<u8>) {
+        let Some(Content::Names(names)) = self.content.get_mut() else { return (Next::Wait, Vec::new()) };
         let (next, piece) = names.next_piece();
         self.bytes += piece.len() as u64;
         (next, piece)
@@ -108,6 +122,23 @@ impl DataPlane {
     /// Whether an upload over TLS has ended without close_notify, and is kept.
     pub(super) fn is_unclosed(&self) -> bool {
         self.intake.is_unclosed
+    }
+
+    /// What a worker has to do, after [`Next::Errand`].
+    pub(super) fn errand(&mut self) -> Option<Held<Errand>> {
+        let errand = self.content.get_mut()?.errand()?;
+        Some(self.content.beside(errand))
+    }
+
+    /// Takes back what a worker has done. `Some`: it has to be done where every path may be followed.
+    pub(super) fn errand_done(&mut self, op: OperationId, errand: Held<Errand>) -> Option<Held<Errand>> {
+        // What it was for is over.
+        if op != self.op || !self.has_content() {
+            return None;
+        }
+        let (Some(errand), _) = errand.take() else { return None };
+        let farther = self.content.get_mut()?.errand_done(errand)?;
+        Some(self.content.beside(farther))
     }
 
     /// Prepares for [`DataPlane::run`]. `ascii`: the bytes are text; `tls`: they are encrypted.
@@ -130,11 +161,8 @@ impl DataPlane {
             (None, Some(stream)) if stream.tls().is_some() => return Err(Cause::TlsFailed),
             _ => Stage::Moving,
         };
-        if ascii
-            && matches!(self.content, Content::Upload(_))
-            && let Content::Upload(upload) = std::mem::replace(&mut self.content, Content::None)
-        {
-            self.content = Content::TextUpload(upload, FromWire::default());
+        if ascii && let Some(Content::Upload(receiving)) = self.content.get_mut() {
+            receiving.set_text();
         }
         // The peer of an upload needs a moment before its first byte is here; waiting for the event saves a read in vain.
         if self.sends() { Ok(()) } else { self.link.watch(rx, session) }
@@ -155,10 +183,12 @@ impl DataPlane {
         }
     }
 
-    /// Moves bytes within the budget of one turn, and within the account's rate.
+    /// Moves bytes within the budget of one turn, and within the account's rate. Files that are not remote may be written
+    /// by this thread while their disk is not slow.
     pub(super) fn run(
         &mut self,
         rate: Option<&mut Rate>,
+        disk_is_slow: bool,
         buffer: &mut [u8],
         rx: &mut Reactor<Owner>,
         session: Key,
@@ -170,15 +200,21 @@ impl DataPlane {
         if let Some(next) = self.shake() {
             return self.wait_for(next, None, rx, session);
         }
+        let files_are_quick = !disk_is_slow && self.content.lane().is_none();
         let Some(stream) = self.link.stream() else { return Next::Wait };
+        let Some(content) = self.content.get_mut() else { return Next::Wait };
         let before = self.bytes;
         let (next, pause) = match rate {
             _ if matches!(self.stage, Stage::Ending) => (Next::Moved, None),
-            None => (self.content.run(stream, &mut self.intake, usize::MAX, &mut self.bytes, buffer), None),
+            None => {
+                let means = Means { stream, most: usize::MAX, buffer, files_are_quick };
+                (content.run(means, &mut self.intake, &mut self.bytes), None)
+            }
             Some(rate) => match rate.available(&mut self.share, now) {
                 Err(pause) => (Next::Wait, Some(now + pause)),
                 Ok(most) => {
-                    let next = self.content.run(stream, &mut self.intake, most, &mut self.bytes, buffer);
+                    let means = Means { stream, most, buffer, files_are_quick };
+                    let next = content.run(means, &mut self.intake, &mut self.bytes);
                     rate.take(&mut self.share, self.bytes - before);
                     if next != Next::Again {
                         rate.rest(&mut self.share);
@@ -234,14 +270,14 @@ impl DataPlane {
             }
             Ok(false) => Next::Wait,
             // A peer that has said its own end may be gone: its upload is whole all the same.
-            Err(_) if !self.content.sends() => Next::Moved,
+            Err(_) if !self.sends() => Next::Moved,
             Err(_) => Next::Failed(Cause::DataLost),
         }
     }
 
     /// Sees to it that what is waited for wakes the session.
     fn wait_for(&mut self, next: Next, pause: Option<Instant>, rx: &mut Reactor<Owner>, session: Key) -> Next {
-        if matches!(next, Next::Wait | Next::Again)
+        if matches!(next, Next::Wait | Next::Again | Next::Errand)
             && let Err(cause) = self.link.watch(rx, session)
         {
             return Next::Failed(cause);
@@ -252,32 +288,19 @@ impl DataPlane {
         next
     }
 
-    /// Gives the upload its name; `None`: the answer comes later, from a worker.
-    pub(super) fn commit(
-        &mut self,
-        op: OperationId,
-        session: Key,
-        place: Result<Place, Cause>,
-        shared: &mut Shared,
-    ) -> Option<Event> {
-        let upload = match std::mem::replace(&mut self.content, Content::None) {
-            Content::Upload(upload) | Content::TextUpload(upload, _) => upload,
-            _ => return None,
-        };
-        if !upload.needs_disk() {
-            return Some(commit(upload, op));
+    /// The upload that is to get its name.
+    pub(super) fn take_upload(&mut self) -> Option<Held<Upload>> {
+        let (content, closer) = std::mem::replace(&mut self.content, Held::new(Content::None, None)).take();
+        match content? {
+            Content::Upload(receiving) => Some(Held::new(receiving.into_upload()?, closer)),
+            _ => None,
         }
-        let job: Job<Done> = Box::new(move || Done::Of(session, commit(upload, op)));
-        let submitted = match place {
-            Ok(place) => shared.workers.submit(Lane::Commits(place), job).map_err(|_| Cause::OutOfResources),
-            Err(cause) => Err(cause),
-        };
-        submitted.err().map(|cause| Event::StorageFailed { op, cause })
     }
 
-    /// Lets go of the storage; an upload that was not committed vanishes.
-    pub(super) fn release(&mut self) {
-        self.content = Content::None;
+    /// Lets go of the storage; an upload that was not committed vanishes, at `closer` if its disk is slow.
+    pub(super) fn release(&mut self, closer: Option<Closer>) {
+        let (content, own) = std::mem::replace(&mut self.content, Held::new(Content::None, None)).take();
+        drop(content.map(|content| Held::new(content, own.or(closer))));
     }
 }
 
@@ -291,11 +314,4 @@ fn secure(stream: &mut Stream, tls: Arc<ServerConfig>) -> Result<(), Cause> {
     stream.socket().set_nodelay(true).map_err(|_| Cause::DataLost)?;
     stream.secure(TlsLayer::server(tls).map_err(|_| Cause::TlsFailed)?);
     Ok(())
-}
-
-fn commit(upload: Upload, op: OperationId) -> Event {
-    match upload.commit() {
-        Ok(()) => Event::Committed { op },
-        Err(cause) => Event::StorageFailed { op, cause },
-    }
 }

@@ -22,6 +22,14 @@ pub(crate) enum Lane {
     Commits(Place),
     /// Reading whole files of a root.
     Surveys(Place),
+    /// Looking at, listing and changing names within the mount of a root.
+    Home(Place),
+    /// Reading what is not in memory, for downloads.
+    Reads(Place),
+    /// Writing uploads, while the disk is slow.
+    Writes(Place),
+    /// Everything with files of a root on remote file systems, and paths that lead out of the mount of a root.
+    Far(Place),
 }
 
 /// What accounts with the same root share.
@@ -45,6 +53,9 @@ impl ReactorLane for Lane {
             Lane::Opening(_) => (2, limits::OPENING_THREADS, limits::PLACE_QUEUE),
             Lane::Commits(_) => (3, limits::COMMIT_THREADS, limits::COMMITS_QUEUE),
             Lane::Surveys(_) => (4, limits::SURVEY_THREADS, limits::PLACE_QUEUE),
+            Lane::Home(_) => (5, limits::HOME_THREADS, limits::TRANSFERS_QUEUE),
+            Lane::Reads(_) | Lane::Writes(_) => (6, limits::TRANSFER_THREADS, limits::TRANSFERS_QUEUE),
+            Lane::Far(_) => (7, limits::FAR_THREADS, limits::TRANSFERS_QUEUE),
         };
         Bounds { threads, queue, class, class_threads }
     }

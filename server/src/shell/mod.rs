@@ -13,6 +13,8 @@ mod admission;
 mod content;
 mod data;
 mod events;
+mod files;
+mod held;
 mod lanes;
 mod link;
 mod listeners;

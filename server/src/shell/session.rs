@@ -19,6 +19,7 @@ use muxftp_reactor::{Again, Key, Reactor};
 use socket2::{SockRef, TcpKeepalive};
 
 use super::data::DataPlane;
+use super::files::{AskedBy, Outcome, Try, Work};
 use super::lanes::Place;
 use super::open;
 use super::{Owner, Shared};
@@ -144,6 +145,10 @@ impl Session {
         self.uploads_without_close = setting;
     }
 
+    pub(super) fn account(&self) -> Option<Key> {
+        self.account
+    }
+
     pub(super) fn set_account(&mut self, account: Key) {
         self.account = Some(account);
     }
@@ -238,7 +243,7 @@ impl Session {
                     rx.queue(self.stream_key);
                 } else {
                     pieces -= 1;
-                    self.move_to_control(rx);
+                    self.move_to_control(shared, rx);
                     continue;
                 }
             }
@@ -264,17 +269,18 @@ impl Session {
     fn apply(&mut self, effect: Effect, shared: &mut Shared, rx: &mut Reactor<Owner>) {
         match effect {
             Effect::OpenRead { op, path, part } => {
-                let opened = self.root(shared).and_then(|root| open::read(&root, &path, part));
-                self.open_or_look(op, opened, shared, rx);
+                let work: Work = Arc::new(move |root| open::read(root, &path, part).map(Outcome::Opened));
+                self.work(op, AskedBy::Transfer, Try::Loop, work, shared, rx);
             }
             Effect::OpenWrite { op, path, size, mode } => {
-                let opened = self.root(shared).and_then(|root| open::write(&root, &path, size, mode));
-                self.open_or_look(op, opened, shared, rx);
+                let first = if self.disk_is_slow(shared, rx.now()) { Try::Lane } else { Try::Loop };
+                let work: Work = Arc::new(move |root| open::write(root, &path, size, mode).map(Outcome::Opened));
+                self.work(op, AskedBy::Transfer, first, work, shared, rx);
             }
             Effect::OpenList { op, path, listing } => {
                 let dialect = self.line.dialect;
-                let opened = self.root(shared).and_then(|root| open::list(&root, &path, listing, dialect));
-                self.open_or_look(op, opened, shared, rx);
+                let work: Work = Arc::new(move |root| open::list(root, &path, &listing, dialect).map(Outcome::Opened));
+                self.work(op, AskedBy::Transfer, Try::Lane, work, shared, rx);
             }
             Effect::ListenData { op } => self.listen_data(op, shared, rx),
             Effect::ConnectData { op, to } => {
@@ -288,7 +294,10 @@ impl Session {
             Effect::StartMoving { limit, ascii, protected, .. } => {
                 self.start_moving(limit, ascii, protected, shared, rx);
             }
-            Effect::MoveToControl { .. } => self.to_control = true,
+            Effect::MoveToControl { .. } => {
+                self.data().set_on_control();
+                self.to_control = true;
+            }
             Effect::CloseData { .. } => {
                 if let Some(data) = &mut self.data {
                     data.link.close(self.key, shared, rx);
@@ -296,13 +305,9 @@ impl Session {
                 self.drop_empty_data();
             }
             Effect::Commit { op } => {
-                let place = self.place(shared);
-                let Some(data) = &mut self.data else { return };
-                if let Some(event) = data.commit(op, self.key, place, shared) {
-                    self.proto.handle_event(event, rx.now());
-                }
+                self.commit(op, shared, rx);
             }
-            Effect::Release { report, .. } => self.release(&report, rx),
+            Effect::Release { report, .. } => self.release(&report, shared, rx),
             Effect::Run { op, task } => self.run_task(op, task, shared, rx),
             Effect::LogOut => self.leave_account(shared),
             Effect::Secure => self.encryption = Encryption::Wanted,

@@ -1,6 +1,6 @@
 //! What a session of `ftp` wants done without a data connection: log-ins, questions about files, changes of the tree.
 //!
-//! What may take long (passwords, hashes, whole files) is a worker's; the rest is done at once.
+//! What may take long or wait for a disk is a worker's; a look at what is in memory is done at once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +10,8 @@ use muxftp_proto::{Cause, Secret};
 use muxftp_reactor::{Job, Key, Reactor};
 
 use super::accounts::Opened;
+use super::files::{AskedBy, Outcome, Try, Work};
+use super::held::Held;
 use super::lanes::{Lane, Place};
 use super::open::{self, Waiting};
 use super::passwords::{Asker, Verdict};
@@ -30,29 +32,17 @@ pub(super) enum Purpose {
     Open(Waiting),
 }
 
+/// A step of a survey, and what it is for.
+pub(super) type Looked = Option<(std::io::Result<SurveyProgress>, Purpose)>;
+
 impl Session {
     pub(super) fn run_task(&mut self, op: OperationId, task: Task, shared: &mut Shared, rx: &mut Reactor<Owner>) {
-        let result = match task {
+        let first = match task {
             Task::LogIn { name, password } => return self.log_in(op, name, password, shared, rx),
-            Task::AsciiSize(path) => self.root(shared).and_then(|root| root.open_read(&path)).and_then(|opened| {
-                let ReadFile { file, size } = opened;
-                self.survey(op, Survey::ascii_size(file, size), Purpose::Size, shared)
-            }),
-            Task::Hash { path, algorithm, range } => {
-                self.root(shared).and_then(|root| root.open_read(&path)).and_then(|ReadFile { file, size }| {
-                    let (first, end) = range.map_or((0, size), |(first, last)| (first.min(size), size.min(last + 1)));
-                    let purpose = Purpose::Digest(first, end.saturating_sub(1).max(first));
-                    self.survey(op, Survey::hash(file, algorithm, first, end), purpose, shared)
-                })
-            }
-            task => {
-                let result = self.root(shared).and_then(|root| done_at_once(&root, task));
-                return self.answer(Event::TaskDone { op, result }, rx);
-            }
+            Task::Examine(_) => Try::Loop,
+            _ => Try::Lane,
         };
-        if let Err(cause) = result {
-            self.answer(Event::TaskDone { op, result: Err(cause) }, rx);
-        }
+        self.work(op, AskedBy::Task, first, Arc::new(move |root| done(root, &task)), shared, rx);
     }
 
     fn log_in(
@@ -177,54 +167,64 @@ impl Session {
     pub(super) fn survey(
         &self,
         op: OperationId,
-        survey: Survey,
-        purpose: Purpose,
+        survey: Held<(Survey, Purpose)>,
         shared: &mut Shared,
     ) -> Result<(), Cause> {
         let session = self.key();
-        let job: Job<Done> = Box::new(move || Done::Surveyed { session, op, purpose, progress: survey.step() });
-        let place = self.place(shared)?;
-        shared.workers.submit(Lane::Surveys(place), job).map_err(|_| Cause::OutOfResources)
+        let lane = match survey.lane() {
+            Some(lane) => lane,
+            None => Lane::Surveys(self.place(shared)?),
+        };
+        let job: Job<Done> = Box::new(move || {
+            let (survey, closer) = survey.take();
+            let looked = survey.map(|(survey, purpose)| (survey.step(), purpose));
+            Done::Surveyed { session, op, looked: Held::new(looked, closer) }
+        });
+        shared.workers.submit(lane, job).map_err(|_| Cause::OutOfResources)
     }
 
     /// A worker has looked at a part of a file, or at all of it.
     pub(super) fn surveyed(
         &mut self,
         op: OperationId,
-        purpose: Purpose,
-        progress: std::io::Result<SurveyProgress>,
+        looked: Held<Looked>,
         shared: &mut Shared,
         rx: &mut Reactor<Owner>,
     ) {
-        let result = match (progress, purpose) {
-            (Ok(SurveyProgress::More(survey)), purpose) => {
-                // Only now, so that a client that has gone keeps no worker busy.
-                if !self.awaits(op) {
-                    return;
-                }
-                let opens = matches!(purpose, Purpose::Open(_));
-                return match self.survey(op, *survey, purpose, shared) {
+        // Only now, so that a client that has gone keeps no worker busy.
+        if !self.awaits(op) {
+            return;
+        }
+        let (Some(Some((progress, purpose))), closer) = looked.take() else { return };
+        let asker = if matches!(purpose, Purpose::Open(_)) { AskedBy::Transfer } else { AskedBy::Task };
+        let found = match progress {
+            Ok(SurveyProgress::More(survey)) => {
+                return match self.survey(op, Held::new((*survey, purpose), closer), shared) {
                     Ok(()) => self.answer(Event::TaskProgress { op }, rx),
-                    Err(cause) if opens => self.answer(Event::StorageFailed { op, cause }, rx),
-                    Err(cause) => self.answer(Event::TaskDone { op, result: Err(cause) }, rx),
+                    Err(cause) => self.refused(op, asker, cause, rx),
                 };
             }
-            (Ok(SurveyProgress::Found(Found::AsciiPosition(position))), Purpose::Open(waiting)) => {
-                if self.awaits(op) {
-                    let ready = self.root(shared).and_then(|root| open::at(&root, position, waiting));
-                    self.opened(op, ready, rx);
-                }
-                return;
-            }
-            (_, Purpose::Open(_)) => return self.answer(Event::StorageFailed { op, cause: Cause::DiskError }, rx),
-            (Ok(SurveyProgress::Found(Found::AsciiSize(bytes))), _) => Ok(TaskAnswer::Number(bytes)),
-            (Ok(SurveyProgress::Found(Found::Digest(digest))), Purpose::Digest(first, last)) => {
-                Ok(TaskAnswer::Digest { digest, range: (first, last) })
-            }
-            (Ok(_), _) => Err(Cause::DiskError),
-            (Err(error), _) => Err(crate::storage::cause_of(&error)),
+            Ok(SurveyProgress::Found(found)) => found,
+            Err(error) => return self.refused(op, asker, crate::storage::cause_of(&error), rx),
         };
-        self.answer(Event::TaskDone { op, result }, rx);
+        match (found, purpose) {
+            (Found::AsciiPosition(None), _) => self.refused(op, asker, Cause::BadRestart, rx),
+            (Found::AsciiPosition(Some(position)), Purpose::Open(Waiting::Download { file, end, is_remote })) => {
+                self.opened(op, Ok((open::download_at(position, file, end, is_remote), closer)), rx);
+            }
+            (Found::AsciiPosition(Some(position)), Purpose::Open(Waiting::Upload { path, .. })) => {
+                let work: Work = Arc::new(move |root| open::upload_at(root, position, &path).map(Outcome::Opened));
+                self.work(op, asker, Try::Loop, work, shared, rx);
+            }
+            (Found::AsciiSize(bytes), _) => {
+                self.answer(Event::TaskDone { op, result: Ok(TaskAnswer::Number(bytes)) }, rx);
+            }
+            (Found::Digest(digest), Purpose::Digest(first, last)) => {
+                let result = Ok(TaskAnswer::Digest { digest, range: (first, last) });
+                self.answer(Event::TaskDone { op, result }, rx);
+            }
+            _ => self.refused(op, asker, Cause::DiskError, rx),
+        }
     }
 
     /// Tells the session something, once this much time has passed.
@@ -233,19 +233,29 @@ impl Session {
     }
 }
 
-fn done_at_once(root: &Root, task: Task) -> Result<TaskAnswer, Cause> {
-    match task {
-        Task::Examine(path) => return root.examine(&path).map(TaskAnswer::Entry),
-        Task::Available => return root.available().map(TaskAnswer::Number),
-        Task::MakeDirectory(path) => root.make_dir(&path)?,
-        Task::RemoveDirectory(path) => root.remove_dir(&path)?,
-        Task::RemoveFile(path) => root.remove_file(&path)?,
-        Task::Rename { from, to, may_replace } => root.rename(&from, &to, may_replace)?,
-        Task::SetMode(path, mode) => root.set_mode(&path, mode)?,
-        Task::SetModified(path, seconds) => root.set_modified(&path, seconds)?,
-        Task::LogIn { .. } | Task::AsciiSize(_) | Task::Hash { .. } => return Err(Cause::NotImplemented),
+fn done(root: &Root, task: &Task) -> Result<Outcome, Cause> {
+    match *task {
+        Task::Examine(ref path) => return root.examine(path).map(TaskAnswer::Entry).map(Outcome::Answer),
+        Task::Available => return root.available().map(TaskAnswer::Number).map(Outcome::Answer),
+        Task::AsciiSize(ref path) => {
+            let ReadFile { file, size, is_remote } = root.open_read(path)?;
+            return Ok(Outcome::Look(Survey::ascii_size(file, size), Purpose::Size, is_remote));
+        }
+        Task::Hash { ref path, algorithm, range } => {
+            let ReadFile { file, size, is_remote } = root.open_read(path)?;
+            let (first, end) = range.map_or((0, size), |(first, last)| (first.min(size), size.min(last + 1)));
+            let purpose = Purpose::Digest(first, end.saturating_sub(1).max(first));
+            return Ok(Outcome::Look(Survey::hash(file, algorithm, first, end), purpose, is_remote));
+        }
+        Task::MakeDirectory(ref path) => root.make_dir(path)?,
+        Task::RemoveDirectory(ref path) => root.remove_dir(path)?,
+        Task::RemoveFile(ref path) => root.remove_file(path)?,
+        Task::Rename { ref from, ref to, may_replace } => root.rename(from, to, may_replace)?,
+        Task::SetMode(ref path, mode) => root.set_mode(path, mode)?,
+        Task::SetModified(ref path, seconds) => root.set_modified(path, seconds)?,
+        Task::LogIn { .. } => return Err(Cause::NotImplemented),
     }
-    Ok(TaskAnswer::Done)
+    Ok(Outcome::Answer(TaskAnswer::Done))
 }
 
 fn is_guest(name: &[u8]) -> bool {

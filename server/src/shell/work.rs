@@ -5,23 +5,25 @@
 use std::io;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use muxftp_proto::Cause;
 use muxftp_proto::server::io::{Event, OperationId};
 use muxftp_reactor::{Again, Key, Reactor};
 
 use super::accounts::Opened;
+use super::content::Errand;
+use super::files::{AskedBy, Outcome, Work};
+use super::held::Held;
 use super::lanes::Lane;
 use super::passwords::Asker;
-use super::tasks::Purpose;
+use super::tasks::Looked;
 use super::{Owner, Shell};
-use crate::storage::SurveyProgress;
+use crate::storage::Reach;
 use crate::users::User;
 
 /// An answer of the worker pool.
 pub(super) enum Done {
-    /// An event of a session.
-    Of(Key, Event),
     PasswordChecked {
         asker: Asker,
         user: Option<Arc<User>>,
@@ -35,8 +37,36 @@ pub(super) enum Done {
     Surveyed {
         session: Key,
         op: OperationId,
-        purpose: Purpose,
-        progress: io::Result<SurveyProgress>,
+        looked: Held<Looked>,
+    },
+    /// Work on the files of a session.
+    Worked {
+        session: Key,
+        op: OperationId,
+        asker: AskedBy,
+        /// Boxed, since an upload is large.
+        result: Box<Result<Held<Outcome>, Cause>>,
+        took: Duration,
+    },
+    /// Its path leads out of the mount.
+    LeadsFarther {
+        session: Key,
+        op: OperationId,
+        asker: AskedBy,
+        work: Work,
+    },
+    /// What a running transfer waits for.
+    Errand {
+        session: Key,
+        op: OperationId,
+        errand: Held<Option<Errand>>,
+        took: Duration,
+    },
+    /// An upload has its name, or has not got it.
+    Committed {
+        session: Key,
+        event: Event,
+        took: Duration,
     },
     PublicAddress(Result<Ipv4Addr, String>),
 }
@@ -44,7 +74,6 @@ pub(super) enum Done {
 impl Shell {
     pub(super) fn work_done(&mut self, rx: &mut Reactor<Owner>, done: Done) {
         let _ = match done {
-            Done::Of(session, event) => self.with(rx, session, |session, shared, rx| session.event(event, shared, rx)),
             Done::PasswordChecked { asker, user } => {
                 self.password_checked(rx, &asker, user);
                 Again::No
@@ -53,9 +82,28 @@ impl Shell {
                 session.root_opened(op, &user, opened, shared, rx);
                 session.begin(shared, rx)
             }),
-            Done::Surveyed { session, op, purpose, progress } => self.with(rx, session, |session, shared, rx| {
-                session.surveyed(op, purpose, progress, shared, rx);
+            Done::Surveyed { session, op, looked } => self.with(rx, session, |session, shared, rx| {
+                session.surveyed(op, looked, shared, rx);
                 session.begin(shared, rx)
+            }),
+            Done::Worked { session, op, asker, result, took } => self.with(rx, session, |session, shared, rx| {
+                session.took(took, shared, rx);
+                session.worked(op, asker, *result, shared, rx);
+                session.begin(shared, rx)
+            }),
+            Done::LeadsFarther { session, op, asker, work } => self.with(rx, session, |session, shared, rx| {
+                if session.awaits(op) {
+                    session.submit_work(op, asker, Reach::Anywhere, work, shared, rx);
+                }
+                session.begin(shared, rx)
+            }),
+            Done::Errand { session, op, errand, took } => self.with(rx, session, |session, shared, rx| {
+                session.took(took, shared, rx);
+                session.errand_done(op, errand, shared, rx)
+            }),
+            Done::Committed { session, event, took } => self.with(rx, session, |session, shared, rx| {
+                session.took(took, shared, rx);
+                session.event(event, shared, rx)
             }),
             Done::PublicAddress(found) => {
                 self.advertised.found(found);

@@ -2,9 +2,12 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, Stat, openat2, statat};
 use rustix::io::Errno;
+
+use super::reach;
 
 /// Opens `path` below `root`; the empty path is the root itself.
 pub(super) fn open(root: &OwnedFd, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
@@ -26,7 +29,7 @@ pub(super) fn parent_within_mount(dir: &OwnedFd) -> Result<OwnedFd, Errno> {
 /// What stands under one name in `dir`; a link is not followed.
 pub(super) fn stat(dir: &OwnedFd, name: &[u8]) -> Result<Stat, Errno> {
     debug_assert!(!name.contains(&b'/'), "a single component");
-    statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)
+    statat(dir, name, AtFlags::SYMLINK_NOFOLLOW | reach::stat_flags())
 }
 
 /// Whether this system can confine paths at all.
@@ -43,15 +46,32 @@ pub(super) fn probe(root: &OwnedFd) -> io::Result<()> {
 
 fn open_with(root: &OwnedFd, path: &[u8], flags: OFlags, further: ResolveFlags) -> Result<OwnedFd, Errno> {
     let path = if path.is_empty() { b".".as_slice() } else { path };
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | further;
+    let mut resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | further | reach::resolve_flags();
+    if WITHOUT_CACHED.load(Ordering::Relaxed) {
+        resolve.remove(ResolveFlags::CACHED);
+    }
     let mut attempts = ATTEMPTS_MAX;
     loop {
         match openat2(root, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve) {
+            Err(Errno::INVAL) if resolve.contains(ResolveFlags::CACHED) => {
+                WITHOUT_CACHED.store(true, Ordering::Relaxed);
+                resolve.remove(ResolveFlags::CACHED);
+            }
+            Err(Errno::AGAIN) if resolve.contains(ResolveFlags::CACHED) => return missed(Errno::AGAIN),
             Err(Errno::AGAIN | Errno::INTR) if attempts > 1 => attempts -= 1,
+            Err(errno @ Errno::XDEV) => return missed(errno),
             result => return result,
         }
     }
 }
+
+fn missed(errno: Errno) -> Result<OwnedFd, Errno> {
+    reach::note(errno);
+    Err(errno)
+}
+
+/// Linux before 5.12 does not know RESOLVE_CACHED: there the loop may wait for a disk.
+static WITHOUT_CACHED: AtomicBool = AtomicBool::new(false);
 
 /// The kernel gives EAGAIN when something was renamed while it followed a `..` of a link, since it cannot tell whether
 /// that led out. Somebody who renames without end must not hold the loop.

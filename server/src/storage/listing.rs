@@ -28,7 +28,7 @@ use rustix::io::Errno;
 
 use super::cause::cause;
 use super::tree::entry_of;
-use super::{beneath, names};
+use super::{beneath, names, reach};
 use crate::limits;
 
 /// A directory on its way to a client.
@@ -214,7 +214,13 @@ impl Listing {
             sorted = self.kept.sort_more(sorted);
         }
         while next < sorted && out.len() < bytes_max {
+            let before = out.len();
             print(Listed { listing: self, shown: self.kept.name(next) }, out);
+            if reach::has_missed() {
+                // A link into another mount: the line is printed again where it may be followed.
+                out.truncate(before);
+                return Ok(Phase::Sending { next, sorted });
+            }
             next += 1;
         }
         if next < self.kept.len() {

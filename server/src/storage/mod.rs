@@ -10,15 +10,18 @@
 //! - only regular files and directories are opened for clients: no pipe blocks, and no device acts.
 
 mod beneath;
+mod cached;
 mod cause;
 mod disposal;
 mod in_place;
 mod inherit;
 mod listing;
+mod locality;
 mod names;
 mod opening;
 mod publish;
 mod quota;
+mod reach;
 mod survey;
 mod sweep;
 mod sweeper;
@@ -45,12 +48,14 @@ use muxftp_proto::{Cause, VPath};
 use rustix::fs::{Mode, OFlags, fstat, fstatfs, openat};
 use rustix::io::Errno;
 
+pub use cached::{is_cached, read_cached};
 use cause::cause;
 pub use cause::cause_of;
 pub use disposal::SourceFile;
 use in_place::Writer;
 pub use listing::{ListProgress, Listed, Listing};
 pub use quota::{Quota, Usage};
+pub use reach::{Farther, Reach, may_leave_mount, within};
 pub use survey::{AsciiPosition, Found, Survey, SurveyProgress};
 use target::Target;
 use upload::Commit;
@@ -62,6 +67,8 @@ pub struct Root {
     dir: Arc<OwnedFd>,
     durability: Durability,
     preallocates: bool,
+    /// Each call may wait for another machine or program.
+    is_remote: bool,
     /// What may be kept here, when there is a bound.
     quota: Option<Arc<Quota>>,
 }
@@ -82,6 +89,8 @@ pub struct ReadFile {
     pub file: SourceFile,
     /// Its size in bytes when it was opened.
     pub size: u64,
+    /// As [`Root::is_remote`], of the file system that it is on.
+    pub is_remote: bool,
 }
 
 impl Root {
@@ -94,10 +103,11 @@ impl Root {
         std::fs::create_dir_all(path)?;
         let dir = rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
         beneath::probe(&dir)?;
+        let is_remote = locality::is_remote(&dir);
         let preallocates = fstatfs(&dir).is_ok_and(|fs| fs.f_type != TMPFS_MAGIC);
         let dir = Arc::new(dir);
         sweeper::request(&dir, path);
-        Ok(Root { dir, durability, preallocates, quota: None })
+        Ok(Root { dir, durability, preallocates, is_remote, quota: None })
     }
 
     /// Holds everything that is written from now on against a quota.
@@ -107,6 +117,11 @@ impl Root {
         self
     }
 
+    /// Whether its file system may wait for another machine or program in each call, even for what is in memory.
+    pub fn is_remote(&self) -> bool {
+        self.is_remote
+    }
+
     /// Opens a file for reading.
     ///
     /// # Errors
@@ -114,7 +129,8 @@ impl Root {
     pub fn open_read(&self, path: &VPath) -> Result<ReadFile, Cause> {
         names::refuse_hidden(path)?;
         let (file, stat) = opening::regular(&self.dir, path.as_bytes(), OFlags::RDONLY)?;
-        Ok(ReadFile { file: SourceFile::new(File::from(file), &stat), size: tree::size_of(&stat) })
+        let is_remote = self.is_remote || reach::may_leave_mount() && locality::is_remote(&file);
+        Ok(ReadFile { file: SourceFile::new(File::from(file), &stat), size: tree::size_of(&stat), is_remote })
     }
 
     /// Opens a directory to list it.

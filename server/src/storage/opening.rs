@@ -9,14 +9,15 @@ use muxftp_proto::Cause;
 use rustix::fs::{CWD, FileType, Mode, OFlags, Stat, fstat, openat};
 use rustix::io::Errno;
 
-use super::beneath;
 use super::cause::cause;
+use super::{beneath, reach};
 
 /// Opens a regular file below `root`.
 pub(super) fn regular(root: &OwnedFd, path: &[u8], access: OFlags) -> Result<(OwnedFd, Stat), Cause> {
     // A name in the root itself needs no second descriptor. Between the look and the opening only another program can put
-    // a device there, and only one that was in the tree before.
-    if !path.is_empty()
+    // a device there, and only one that was in the tree before. A look may wait for the disk, which the loop must not.
+    if !reach::is_memory()
+        && !path.is_empty()
         && !path.contains(&b'/')
         && is(&beneath::stat(root, path).map_err(cause)?, FileType::RegularFile)
     {

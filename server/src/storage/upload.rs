@@ -23,7 +23,7 @@ use super::cause::{cause, cause_of};
 use super::in_place::Writer;
 use super::quota::Quota;
 use super::tree::size_of;
-use super::{Durability, Root, disposal, names};
+use super::{Durability, Root, disposal, locality, names, reach};
 
 /// A file on its way. It may move to another thread for its commit.
 #[derive(Debug)]
@@ -182,6 +182,11 @@ impl Upload {
     /// The name that it has, or is to have, in its directory.
     pub fn name(&self) -> &[u8] {
         &self.target
+    }
+
+    /// As [`Root::is_remote`], of the file system that it is on.
+    pub fn is_remote(&self, root: &Root) -> bool {
+        root.is_remote() || reach::may_leave_mount() && locality::is_remote(&self.dir)
     }
 
     /// Whether [`Upload::commit`] waits for the disk, and so does not belong on the thread of the sockets: it flushes, or the

@@ -3,7 +3,6 @@
 
 mod browser;
 mod clients;
-mod dead_mount;
 mod ftp;
 mod pipe;
 mod scenarios;

@@ -2,21 +2,26 @@
 //!
 //! What happened is told to the session's protocol; what is to be done next comes from there.
 
+use std::time::{Duration, Instant};
+
 use mio::net::TcpStream;
 use muxftp_proto::server::io::{Event, OperationId, TransferReport};
 use muxftp_proto::{Cause, DataPortPolicy, Dialect};
-use muxftp_reactor::{Again, Reactor};
+use muxftp_reactor::{Again, Job, Reactor};
 
-use super::super::content::{Intake, Next};
+use super::super::content::{Errand, Intake, Next};
 use super::super::data::DataPlane;
-use super::super::open::{Opened, Ready};
+use super::super::held::{Closer, Held};
+use super::super::lanes::Lane;
+use super::super::open::Ready;
 use super::super::screen::Screen;
-use super::super::tasks::Purpose;
+use super::super::work::Done;
 use super::super::{Owner, Shared};
 use super::Session;
 use crate::config::UploadsWithoutClose;
 use crate::log;
 use crate::ports::Holder;
+use crate::storage::Upload;
 use crate::tls::Certificates;
 
 impl Session {
@@ -105,33 +110,19 @@ impl Session {
         }
     }
 
-    /// What was asked for is open, or must be looked at first.
-    pub(super) fn open_or_look(
+    pub(in crate::shell) fn opened(
         &mut self,
         op: OperationId,
-        opened: Result<Opened, Cause>,
-        shared: &mut Shared,
+        ready: Result<(Ready, Option<Closer>), Cause>,
         rx: &mut Reactor<Owner>,
     ) {
-        match opened {
-            Ok(Opened::Ready(ready)) => self.opened(op, Ok(ready), rx),
-            Ok(Opened::Position(survey, waiting)) => {
-                if let Err(cause) = self.survey(op, survey, Purpose::Open(waiting), shared) {
-                    self.opened(op, Err(cause), rx);
-                }
-            }
-            Err(cause) => self.opened(op, Err(cause), rx),
-        }
-    }
-
-    pub(in crate::shell) fn opened(&mut self, op: OperationId, ready: Result<Ready, Cause>, rx: &mut Reactor<Owner>) {
         // Too late: the content is dropped here, before it can take the place of a later transfer's.
         if !self.awaits(op) {
             return;
         }
         let event = match ready {
-            Ok(Ready { content, size, name }) => {
-                self.data().open(op, content);
+            Ok((Ready { content, size, name, .. }, closer)) => {
+                self.data().open(op, Held::new(content, closer));
                 Event::StorageReady { op, size, name }
             }
             Err(cause) => Event::StorageFailed { op, cause },
@@ -198,13 +189,20 @@ impl Session {
 
     /// Moves bytes within the budget, and tells the session.
     pub(super) fn run_data(&mut self, shared: &mut Shared, rx: &mut Reactor<Owner>) -> Again {
+        let is_slow = self.disk_is_slow(shared, rx.now());
         let Some(data) = &mut self.data else { return Again::No };
         let before = data.bytes();
         let account = self.account.and_then(|account| shared.accounts.get(account));
         let rate = account.and_then(|account| if data.sends() { account.down.as_mut() } else { account.up.as_mut() });
         let now = rx.now();
-        let next = data.run(rate, &mut shared.buffer, rx, self.key, now);
+        let writes = !data.sends();
+        let begun = writes.then(Instant::now);
+        let next = data.run(rate, is_slow, &mut shared.buffer, rx, self.key, now);
         let (op, bytes) = (data.op(), data.bytes());
+        let (ends_by_close, is_unclosed) = (data.ends_by_close(), data.is_unclosed());
+        if let Some(begun) = begun {
+            self.took(begun.elapsed(), shared, rx);
+        }
         if bytes > before {
             self.idle_wakes = 0;
             self.proto.handle_event(Event::Progress { op, bytes }, now);
@@ -212,11 +210,15 @@ impl Session {
         match next {
             Next::Wait => Again::No,
             Next::Again => Again::Yes,
+            Next::Errand => {
+                self.begin_errand(shared, rx);
+                Again::No
+            }
             Next::Moved => {
-                if data.is_unclosed() {
+                if is_unclosed {
                     log::kept_without_close(&self.line, bytes);
                 }
-                if data.ends_by_close() {
+                if ends_by_close {
                     // A client that dies closes both connections: its death is not to be taken for the end of a file.
                     let _ = self.read(shared, rx);
                 }
@@ -230,28 +232,97 @@ impl Session {
         }
     }
 
+    /// Has a worker do what the transfer waits for.
+    fn begin_errand(&mut self, shared: &mut Shared, rx: &mut Reactor<Owner>) {
+        let Some(errand) = self.data.as_mut().and_then(|data| data.errand()) else { return };
+        self.send_errand(false, errand, shared, rx);
+    }
+
+    fn send_errand(&mut self, farther: bool, errand: Held<Errand>, shared: &mut Shared, rx: &mut Reactor<Owner>) {
+        if let Err(cause) = self.submit_errand(farther, errand, shared) {
+            let (op, bytes) = (self.data().op(), self.data().bytes());
+            self.proto.handle_event(Event::MoveFailed { op, bytes, cause }, rx.now());
+        }
+    }
+
+    /// A worker has done what the transfer waits for.
+    pub(in crate::shell) fn errand_done(
+        &mut self,
+        op: OperationId,
+        errand: Held<Option<Errand>>,
+        shared: &mut Shared,
+        rx: &mut Reactor<Owner>,
+    ) -> Again {
+        let (errand, closer) = errand.take();
+        let Some(errand) = errand.flatten().map(|errand| Held::new(errand, closer)) else { return Again::No };
+        let Some(data) = &mut self.data else { return Again::No };
+        if let Some(farther) = data.errand_done(op, errand) {
+            self.send_errand(true, farther, shared, rx);
+        } else if data.op() != op {
+            return Again::No;
+        } else if data.is_on_control() {
+            self.to_control = true;
+        } else if self.run_data(shared, rx) == Again::Yes {
+            self.queue_data(rx);
+        }
+        self.settle(shared, rx);
+        Again::No
+    }
+
     /// Puts the next piece of a listing behind the replies.
-    pub(super) fn move_to_control(&mut self, rx: &mut Reactor<Owner>) {
+    pub(super) fn move_to_control(&mut self, shared: &mut Shared, rx: &mut Reactor<Owner>) {
         let Some(data) = &mut self.data else { return };
         let (next, piece) = data.next_names();
-        self.proto.push_names(piece);
+        self.proto.push_names(&piece);
         let (op, bytes) = (data.op(), data.bytes());
+        self.to_control = next == Next::Again;
         let event = match next {
-            Next::Wait | Next::Again => Event::Progress { op, bytes },
+            Next::Wait => return,
+            Next::Errand => {
+                self.begin_errand(shared, rx);
+                Event::Progress { op, bytes }
+            }
+            Next::Again => Event::Progress { op, bytes },
             Next::Moved => Event::Moved { op, bytes },
             Next::Failed(cause) => Event::MoveFailed { op, bytes, cause },
         };
-        self.to_control = matches!(next, Next::Wait | Next::Again);
         self.proto.handle_event(event, rx.now());
     }
 
-    pub(super) fn release(&mut self, report: &TransferReport, rx: &mut Reactor<Owner>) {
+    /// Gives the upload its name: here if its disk is quick, else by a worker.
+    pub(super) fn commit(&mut self, op: OperationId, shared: &mut Shared, rx: &mut Reactor<Owner>) {
+        let Some(upload) = self.data.as_mut().and_then(|data| data.take_upload()) else { return };
+        let needs_disk = upload.get().is_some_and(Upload::needs_disk);
+        if !needs_disk && upload.lane().is_none() && !self.disk_is_slow(shared, rx.now()) {
+            let (event, took) = commit(upload, op);
+            self.took(took, shared, rx);
+            return self.proto.handle_event(event, rx.now());
+        }
+        let session = self.key;
+        let submitted = self.place(shared).and_then(|place| {
+            let lane = upload.lane().unwrap_or(Lane::Commits(place));
+            let job: Job<Done> = Box::new(move || {
+                let (event, took) = commit(upload, op);
+                // A flush is slow on a quick disk too.
+                Done::Committed { session, event, took: if needs_disk { Duration::ZERO } else { took } }
+            });
+            shared.workers.submit(lane, job).map_err(|_| Cause::OutOfResources)
+        });
+        if let Err(cause) = submitted {
+            self.proto.handle_event(Event::StorageFailed { op, cause }, rx.now());
+        }
+    }
+
+    pub(super) fn release(&mut self, report: &TransferReport, shared: &mut Shared, rx: &mut Reactor<Owner>) {
         // A small transfer begins and ends in one turn, for which the session has one time.
         let begin = rx.now().checked_sub(report.duration).unwrap_or(rx.now());
         let duration = rx.refresh_now() - begin;
         self.to_control = false;
+        let is_slow = self.disk_is_slow(shared, rx.now());
+        let place = self.place(shared).ok().filter(|_| is_slow);
+        let closer = place.map(|place| Closer::new(Lane::Home(place), shared.workers.chores()));
         if let Some(data) = &mut self.data {
-            data.release();
+            data.release(closer);
         }
         self.drop_empty_data();
         self.transfers += 1;
@@ -278,7 +349,19 @@ impl Session {
     }
 
     /// The data side, made if it is not there.
-    pub(super) fn data(&mut self) -> &mut DataPlane {
+    pub(in crate::shell) fn data(&mut self) -> &mut DataPlane {
         self.data.get_or_insert_with(|| Box::new(DataPlane::new()))
     }
+}
+
+fn commit(upload: Held<Upload>, op: OperationId) -> (Event, Duration) {
+    let begun = Instant::now();
+    let event = match upload.take() {
+        (Some(upload), _) => match upload.commit() {
+            Ok(()) => Event::Committed { op },
+            Err(cause) => Event::StorageFailed { op, cause },
+        },
+        (None, _) => Event::StorageFailed { op, cause: Cause::DiskError },
+    };
+    (event, begun.elapsed())
 }
