@@ -25,11 +25,18 @@ pub struct SourceFile {
     /// Always there until the drop.
     file: Option<File>,
     is_large: bool,
+    /// Its file system has no disk.
+    is_in_memory: bool,
 }
 
 impl SourceFile {
-    pub(super) fn new(file: File, stat: &Stat) -> SourceFile {
-        SourceFile { file: Some(file), is_large: is_large(stat) }
+    pub(super) fn new(file: File, stat: &Stat, is_in_memory: bool) -> SourceFile {
+        SourceFile { file: Some(file), is_large: is_large(stat), is_in_memory }
+    }
+
+    /// Whether no read of it waits for a disk.
+    pub fn is_in_memory(&self) -> bool {
+        self.is_in_memory
     }
 
     /// Another descriptor of the same open file.
@@ -37,14 +44,15 @@ impl SourceFile {
     /// # Errors
     /// No descriptor is left.
     pub fn try_clone(&self) -> std::io::Result<SourceFile> {
-        Ok(SourceFile { file: Some(self.deref().try_clone()?), is_large: self.is_large })
+        let file = Some(self.deref().try_clone()?);
+        Ok(SourceFile { file, is_large: self.is_large, is_in_memory: self.is_in_memory })
     }
 }
 
 impl From<File> for SourceFile {
     fn from(file: File) -> SourceFile {
         let is_large = fstat(&file).is_ok_and(|stat| is_large(&stat));
-        SourceFile { file: Some(file), is_large }
+        SourceFile { file: Some(file), is_large, is_in_memory: false }
     }
 }
 

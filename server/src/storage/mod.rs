@@ -66,7 +66,8 @@ pub use upload::Upload;
 pub struct Root {
     dir: Arc<OwnedFd>,
     durability: Durability,
-    preallocates: bool,
+    /// Its file system is a tmpfs: nothing waits for a disk, and space has no place there to be reserved.
+    is_in_memory: bool,
     /// Each call may wait for another machine or program.
     is_remote: bool,
     /// What may be kept here, when there is a bound.
@@ -104,10 +105,10 @@ impl Root {
         let dir = rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
         beneath::probe(&dir)?;
         let is_remote = locality::is_remote(&dir);
-        let preallocates = fstatfs(&dir).is_ok_and(|fs| fs.f_type != TMPFS_MAGIC);
+        let is_in_memory = fstatfs(&dir).is_ok_and(|fs| fs.f_type == TMPFS_MAGIC);
         let dir = Arc::new(dir);
         sweeper::request(&dir, path);
-        Ok(Root { dir, durability, preallocates, is_remote, quota: None })
+        Ok(Root { dir, durability, is_in_memory, is_remote, quota: None })
     }
 
     /// Holds everything that is written from now on against a quota.
@@ -128,9 +129,12 @@ impl Root {
     /// [`Cause::IsDirectory`], [`Cause::NotRegular`], [`Cause::BadName`] for a hidden name, and those of the system.
     pub fn open_read(&self, path: &VPath) -> Result<ReadFile, Cause> {
         names::refuse_hidden(path)?;
-        let (file, stat) = opening::regular(&self.dir, path.as_bytes(), OFlags::RDONLY)?;
+        let is_in_memory = self.is_in_memory && !reach::may_leave_mount();
+        let look = is_in_memory || !reach::is_memory();
+        let (file, stat) = opening::regular(&self.dir, path.as_bytes(), OFlags::RDONLY, look)?;
         let is_remote = self.is_remote || reach::may_leave_mount() && locality::is_remote(&file);
-        Ok(ReadFile { file: SourceFile::new(File::from(file), &stat), size: tree::size_of(&stat), is_remote })
+        let file = SourceFile::new(File::from(file), &stat, is_in_memory);
+        Ok(ReadFile { file, size: tree::size_of(&stat), is_remote })
     }
 
     /// Opens a directory to list it.

@@ -9,14 +9,14 @@ use muxftp_proto::Cause;
 use rustix::fs::{CWD, FileType, Mode, OFlags, Stat, fstat, openat};
 use rustix::io::Errno;
 
+use super::beneath;
 use super::cause::cause;
-use super::{beneath, reach};
 
-/// Opens a regular file below `root`.
-pub(super) fn regular(root: &OwnedFd, path: &[u8], access: OFlags) -> Result<(OwnedFd, Stat), Cause> {
+/// Opens a regular file below `root`. `look`: a name may be looked at, though that may wait for a disk.
+pub(super) fn regular(root: &OwnedFd, path: &[u8], access: OFlags, look: bool) -> Result<(OwnedFd, Stat), Cause> {
     // A name in the root itself needs no second descriptor. Between the look and the opening only another program can put
-    // a device there, and only one that was in the tree before. A look may wait for the disk, which the loop must not.
-    if !reach::is_memory()
+    // a device there, and only one that was in the tree before.
+    if look
         && !path.is_empty()
         && !path.contains(&b'/')
         && is(&beneath::stat(root, path).map_err(cause)?, FileType::RegularFile)

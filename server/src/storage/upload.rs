@@ -83,7 +83,7 @@ impl Upload {
         };
         let (file, name) = names::create_temporary(&dir, mode).map_err(cause)?;
         let worth_it = |bytes: &u64| *bytes >= RESERVE_BYTES_MIN;
-        let reserve = declared.filter(|_| root.preallocates).filter(worth_it).unwrap_or(0);
+        let reserve = declared.filter(|_| !root.is_in_memory).filter(worth_it).unwrap_or(0);
         let place = Place::Hidden { name, at_commit };
         let mut upload = Upload::new(root, dir, File::from(file), target, place);
         upload.reserve = reserve;
@@ -130,7 +130,7 @@ impl Upload {
             start: 0,
             written: 0,
             size: 0,
-            preallocates: root.preallocates,
+            preallocates: !root.is_in_memory,
             reserve: 0,
             reserved: 0,
         }

@@ -167,7 +167,8 @@ impl Download {
             return Err(Next::Errand);
         }
         let piece = self.left(most);
-        let step = if means.stream.tls().is_some() || piece <= limits::COPIED_BYTES_MAX {
+        let is_copied = piece <= limits::COPIED_BYTES_MAX && !self.file.is_in_memory();
+        let step = if means.stream.tls().is_some() || is_copied {
             match means.stream.flush() {
                 Ok(true) => {}
                 Ok(false) => return Err(Next::Wait),
@@ -181,7 +182,7 @@ impl Download {
             }
             step
         } else {
-            if !is_cached(&self.file, self.offset, piece) {
+            if !self.file.is_in_memory() && !is_cached(&self.file, self.offset, piece) {
                 return Err(Next::Errand);
             }
             means.stream.send_file(&self.file, &mut self.offset, piece, means.buffer).map_err(|error| match error {
@@ -199,7 +200,12 @@ impl Download {
 
     /// Reads from the page cache, without moving on.
     fn read(&self, buffer: &mut [u8]) -> Result<usize, Next> {
-        match read_cached(&self.file, buffer, self.offset) {
+        let read = if self.file.is_in_memory() {
+            self.file.read_at(buffer, self.offset).map(Some)
+        } else {
+            read_cached(&self.file, buffer, self.offset)
+        };
+        match read {
             Ok(Some(0)) => Err(Next::Failed(Cause::DiskError)),
             Ok(Some(count)) => Ok(count),
             Ok(None) => Err(Next::Errand),
