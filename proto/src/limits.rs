@@ -20,6 +20,10 @@ pub const INPUT_BYTES_MAX: usize = 2 * LINE_BYTES_MAX;
 /// Replies that may wait for a peer that does not read them, in bytes. Commands are not taken up above it.
 pub const OUTBOX_BYTES_MAX: usize = 16 * 1024;
 
+/// Commands that a session takes up before the others have their turn. Each costs some 10 to 100 microseconds on the
+/// server (a reply, a socket, a directory), so a session takes less than a millisecond at once.
+pub const COMMANDS_PER_TURN: u32 = 8;
+
 /// Errors that a peer may cause in a row (unknown commands, lines too long) before the session is closed:
 /// a person mistypes a few times, a scanner or an HTTP client does nothing else.
 pub const BAD_COMMANDS_MAX: u32 = 50;
@@ -33,6 +37,10 @@ pub const FAILED_LOGINS_MAX: u32 = 3;
 
 /// How long the last reply may take to leave a session that is over: its place is taken until then.
 pub const LINGER: Duration = Duration::from_secs(5);
+
+/// How long the server waits for the reset of a peer that has closed both connections at the end of an upload: longer than
+/// most round trips. Only a client that has closed one direction of its control connection waits so long.
+pub const PROBE_TIME: Duration = Duration::from_millis(500);
 
 /// One reply of a server that a client keeps, in bytes: the longest are greetings with a page of rules, and HELP.
 pub const ANSWER_BYTES_MAX: usize = 64 * 1024;

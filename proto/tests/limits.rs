@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use muxftp_proto::server::io::{Effect, Ends, SessionConfig, TlsMode};
+use muxftp_proto::server::io::{Effect, Ends, Event, SessionConfig, TlsMode};
 use muxftp_proto::{Dialect, Permissions, ServerSession, limits};
 
 fn session() -> (ServerSession, Instant) {
@@ -97,5 +97,77 @@ fn a_peer_that_only_errs_is_shown_out() {
         }
         assert!(!session.wants_input(), "{dialect}: it is still heard");
         assert!(session.outbox().pending().ends_with(farewell), "{dialect}");
+    }
+}
+
+#[test]
+fn a_session_takes_up_a_bounded_number_of_commands_at_once() {
+    let (mut session, now) = session_of(Dialect::Ftp);
+    let greeting = session.outbox().pending().len();
+    session.outbox().consume(greeting);
+    session.handle_input(&b"NOOP\r\n".repeat(100), now);
+    let mut turns = 0;
+    let mut answered = 0;
+    loop {
+        let replies = session.outbox().pending().len();
+        let now_answered = replies / b"200 OK\r\n".len();
+        assert!(now_answered <= limits::COMMANDS_PER_TURN as usize, "{now_answered} at once");
+        answered += now_answered;
+        turns += 1;
+        session.outbox().consume(replies);
+        // Neither of these is a turn of its own.
+        session.handle_flushed(now);
+        assert!(session.outbox().is_empty());
+        if !session.has_work() {
+            break;
+        }
+        session.resume(now);
+    }
+    assert_eq!(answered, 100, "and all in the end");
+    assert_eq!(turns, 100usize.div_ceil(limits::COMMANDS_PER_TURN as usize));
+}
+
+#[test]
+fn the_end_of_the_input_waits_for_the_lines_before_it() {
+    let (mut session, now) = session();
+    session.handle_input(&b"FROB\r\n".repeat(20), now);
+    session.handle_end_of_input(now);
+    let closes = |session: &mut ServerSession| {
+        std::iter::from_fn(|| session.poll_effect()).any(|effect| matches!(effect, Effect::CloseControl { .. }))
+    };
+    while session.has_work() {
+        assert!(!closes(&mut session), "lines are still to be answered");
+        session.resume(now);
+    }
+    let replies = String::from_utf8(session.outbox().pending().to_vec()).unwrap();
+    assert_eq!(replies.lines().count(), 20);
+    assert!(closes(&mut session));
+}
+
+#[test]
+fn lines_that_wait_do_not_keep_a_session_whose_peer_is_gone() {
+    let (mut session, mut now) = session();
+    session.handle_input(&b"GET a\r\n".repeat(500), now);
+    let mut waits = 0;
+    loop {
+        while let Some(effect) = session.poll_effect() {
+            let event = match effect {
+                Effect::OpenRead { op, .. } => Event::StorageReady { op, size: Some(1), name: None },
+                Effect::ListenData { op } => Event::DataListening { op, port: 20_001 },
+                Effect::CloseControl { .. } => {
+                    // Each of the times is an hour here.
+                    assert_eq!(
+                        waits, 1,
+                        "the wait for the data connection, which was as long as a session may be idle"
+                    );
+                    return;
+                }
+                _ => continue,
+            };
+            session.handle_event(event, now);
+        }
+        now = session.next_timeout().expect("a session that waits has a deadline");
+        session.handle_timeout(now);
+        waits += 1;
     }
 }

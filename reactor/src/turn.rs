@@ -6,15 +6,21 @@
 //!            +--------------------------------------------------------------------+
 //!            |                                                                    |
 //!            v                                                                    |
-//!   1 wait   epoll_wait; does not block while the ready queue holds anything      |
-//!   2 mark   event -> hints of the slot, key -> ready queue (at most once each)   |
+//!   1 wait   epoll_wait; does not block while a queue holds anything              |
+//!   2 mark   event -> hints of the slot, key -> ready queue, unless it is queued  |
 //!   3 notice Handler::signal, once per delivery; Handler::woken, once             |
-//!   4 run    Handler::ready for the keys that are in the queue now, once each     |
-//!            Again::Yes -> to the back, for the next turn                         |
-//!   5 timers Handler::timeout for passed deadlines, at most TIMERS_PER_TURN       |
+//!   4 run    Handler::ready for the keys that are queued now, once each: first    |
+//!            the ready queue, then the backlog, each for a slice of time          |
+//!            Again::Yes -> to the back of the backlog                             |
+//!   5 timers Handler::timeout for passed deadlines, at most TIMERS_PER_TURN and   |
+//!            for a slice of time                                                  |
 //!   6 end    Handler::end_of_turn                                                 |
 //!   7 free   released slots are given back; only now can an index be reused ------+
 //! ```
+//!
+//! The ready queue holds what an event, a timeout or [`Reactor::queue`] has brought; the backlog holds what has used up a
+//! budget. So a source that becomes ready waits for the others that became ready and for one slice of the backlog,
+//! however long that is. What the slice of the ready queue leaves goes to the front of the backlog.
 //!
 //! Who may do what:
 //! - The owner keeps the socket and drops it when it likes, after [`Reactor::release`]. Closing
@@ -24,7 +30,8 @@
 //!   known never share a slot.
 //!
 //! Invariants:
-//! - A key is in the ready queue at most once.
+//! - A key is in one of the queues at most once.
+//! - Each turn makes progress in both queues; within each, first queued is first served.
 //! - A released or stale key gets no callback.
 //! - Each source is registered once, edge-triggered, for reading and writing; what it can do is
 //!   kept in [`Readiness`].
@@ -55,7 +62,7 @@ use crate::timers::Timers;
 pub enum Again {
     /// Nothing can be done before the next event, timeout or [`Reactor::queue`].
     No,
-    /// The budget is used up: to the back of the ready queue.
+    /// The budget is used up: to the back of the backlog.
     Yes,
 }
 
@@ -111,6 +118,8 @@ pub struct Reactor<T> {
     signals: Signals,
     slots: Table<Slot<T>>,
     queue: VecDeque<Key>,
+    /// Keys that have used up their budget.
+    backlog: VecDeque<Key>,
     timers: Timers,
     released: Vec<Key>,
     now: Instant,
@@ -137,6 +146,7 @@ impl<T: Copy> Reactor<T> {
             signals: Signals::default(),
             slots: Table::new(),
             queue: VecDeque::new(),
+            backlog: VecDeque::new(),
             timers: Timers::default(),
             released: Vec::new(),
             now: Instant::now(),
@@ -193,12 +203,25 @@ impl<T: Copy> Reactor<T> {
         self.slots.get_mut(key).filter(|slot| !slot.released).map(|slot| &mut slot.readiness)
     }
 
-    /// Puts a key at the back of the ready queue, unless it is in it: it runs without an event,
+    /// Puts a key at the back of the ready queue, unless it is queued: it runs without an event,
     /// in this turn if step 4 is still to come, else in the next.
     pub fn queue(&mut self, key: Key) {
         if let Some(slot) = self.slots.get_mut(key).filter(|slot| !slot.released) {
             enqueue(&mut self.queue, key, slot);
         }
+    }
+
+    /// Puts a key at the back of the backlog, unless it is queued: for a source that has more work than its budget
+    /// allows, as [`Again::Yes`] does.
+    pub fn defer(&mut self, key: Key) {
+        if let Some(slot) = self.slots.get_mut(key).filter(|slot| !slot.released) {
+            enqueue(&mut self.backlog, key, slot);
+        }
+    }
+
+    /// Calls [`Handler::woken`] in the next turn too, since it has left something.
+    pub fn wake_again(&mut self) {
+        self.woken = true;
     }
 
     /// Sets the one deadline of a key; `None` cancels it. Moving it later costs nothing.
@@ -279,7 +302,7 @@ impl<T: Copy> Reactor<T> {
     }
 
     fn wait(&mut self, max_wait: Option<Duration>) -> io::Result<()> {
-        let (deadline, max_wait) = if self.queue.is_empty() {
+        let (deadline, max_wait) = if self.queue.is_empty() && self.backlog.is_empty() && !self.woken {
             (self.timers.next(&mut self.slots), max_wait)
         } else {
             (None, Some(Duration::ZERO))
@@ -332,11 +355,32 @@ impl<T: Copy> Reactor<T> {
     }
 
     fn run_queue(&mut self, handler: &mut impl Handler<T>) -> bool {
-        let count = self.queue.len();
-        for _ in 0..count {
-            let Some(key) = self.queue.pop_front() else {
-                break;
-            };
+        let (ready, waiting) = (self.queue.len(), self.backlog.len());
+        let left = self.run_slice(handler, ready, READY_SLICE, |rx| rx.queue.pop_front());
+        // Counted before: what runs out of its budget in this turn has its next call in another.
+        self.run_slice(handler, waiting, BACKLOG_SLICE, |rx| rx.backlog.pop_front());
+        // Behind them stand those that were queued meanwhile, for the next turn.
+        for key in self.queue.drain(..left).rev() {
+            self.backlog.push_front(key);
+        }
+        ready + waiting > 0
+    }
+
+    /// Runs up to `count` keys for as long as the slice lasts, at least one; gives how many are left.
+    fn run_slice(
+        &mut self,
+        handler: &mut impl Handler<T>,
+        count: usize,
+        slice: Duration,
+        next: impl Fn(&mut Self) -> Option<Key>,
+    ) -> usize {
+        let end = Instant::now() + slice;
+        for ran in 0..count {
+            // A look at the clock costs much less than any call.
+            if ran > 0 && Instant::now() >= end {
+                return count - ran;
+            }
+            let Some(key) = next(self) else { break };
             let Some(slot) = self.slots.get_mut(key).filter(|slot| !slot.released) else {
                 continue;
             };
@@ -344,10 +388,10 @@ impl<T: Copy> Reactor<T> {
             let (owner, readiness) = (slot.owner, slot.readiness);
             self.pulse.enter(Step::Ready, handler.kind(owner));
             if handler.ready(self, key, owner, readiness) == Again::Yes {
-                self.queue(key);
+                self.defer(key);
             }
         }
-        count > 0
+        0
     }
 
     fn run_timers(&mut self, handler: &mut impl Handler<T>) -> bool {
@@ -355,9 +399,13 @@ impl<T: Copy> Reactor<T> {
             return false;
         }
         let mut fired = 0;
+        let mut end = None;
         while fired < TIMERS_PER_TURN {
             // Each timeout looks at the clock, or the lag of a batch would hide in its length.
             let now = self.refresh_now();
+            if *end.get_or_insert(now + TIMERS_SLICE) <= now {
+                break;
+            }
             let Some(due) = self.timers.pop_due(&mut self.slots, now) else {
                 break;
             };
@@ -387,3 +435,13 @@ const EVENTS_PER_TURN: usize = 1024;
 
 /// Bounds the turn when many deadlines pass together; the rest follow in the next turn.
 const TIMERS_PER_TURN: usize = 256;
+
+/// How long the sources that became ready may take in one turn: some hundred of them, each within its budget.
+const READY_SLICE: Duration = Duration::from_millis(4);
+
+/// How long those that have used up their budget may take in one turn. It is what a source that becomes ready waits for
+/// behind them; a poll costs less than a thousandth of it.
+const BACKLOG_SLICE: Duration = Duration::from_millis(1);
+
+/// How long the timeouts of one turn may take; the rest follow in the next turn.
+const TIMERS_SLICE: Duration = Duration::from_millis(2);

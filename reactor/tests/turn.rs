@@ -221,6 +221,82 @@ fn work_queued_while_the_queue_runs_waits_for_the_next_turn() {
     assert_eq!(script.take_calls(), [Call::Ready("second"), Call::End]);
 }
 
+/// Work that lasts longer than any slice of a turn.
+fn long(_: &mut Reactor<Name>, _: Key, _: Readiness) -> Again {
+    std::thread::sleep(Duration::from_millis(6));
+    Again::Yes
+}
+
+#[test]
+fn what_becomes_ready_runs_before_what_has_used_up_its_budget() {
+    let (mut rx, mut script) = (reactor(), Script::default());
+    for name in ["a", "b", "c"] {
+        let key = rx.add_timer(name);
+        script.when_ready(name, long);
+        rx.defer(key);
+    }
+    let (_, mut small, mut asker) = stream(&mut rx, "small");
+    script.when_ready("small", move |_, _, _| {
+        let _ = small.read(&mut [0; 16]);
+        Again::No
+    });
+    // It is writable from the beginning.
+    turn(&mut rx, &mut script);
+    for long in ["b", "c", "a", "b", "c", "a"] {
+        asker.write_all(b"NOOP").unwrap();
+        let expected = [Call::Ready("small"), Call::Ready(long), Call::End];
+        assert_eq!(turn(&mut rx, &mut script), expected, "one slice of the backlog in each turn, in a circle");
+    }
+}
+
+#[test]
+fn what_the_slice_of_the_ready_queue_leaves_goes_on_before_the_backlog() {
+    let (mut rx, mut script) = (reactor(), Script::default());
+    let mut queued = |name, defer: bool| {
+        let key = rx.add_timer(name);
+        script.when_ready(name, |rx, key, readiness| {
+            let _ = long(rx, key, readiness);
+            Again::No
+        });
+        if defer { rx.defer(key) } else { rx.queue(key) }
+    };
+    queued("backlog", true);
+    queued("more backlog", true);
+    for name in ["a", "b", "c"] {
+        queued(name, false);
+    }
+    assert_eq!(turn(&mut rx, &mut script), [Call::Ready("a"), Call::Ready("backlog"), Call::End]);
+    for name in ["b", "c", "more backlog"] {
+        // None may wait: there is work.
+        rx.turn(&mut script, None).unwrap();
+        assert_eq!(script.take_calls(), [Call::Ready(name), Call::End]);
+    }
+}
+
+#[test]
+fn timeouts_have_a_slice_of_the_turn() {
+    let (mut rx, mut script) = (reactor(), Script::default());
+    for name in ["a", "b"] {
+        let key = rx.add_timer(name);
+        script.at_timeout(name, |rx, key| {
+            let _ = long(rx, key, Readiness::default());
+        });
+        rx.arm(key, Some(rx.now()));
+    }
+    let first = turn(&mut rx, &mut script);
+    rx.turn(&mut script, None).unwrap();
+    assert_eq!((first.len(), script.take_calls().len()), (2, 2), "one in each turn, and the end");
+}
+
+#[test]
+fn answers_that_are_left_are_taken_in_the_next_turn() {
+    let (mut rx, mut script) = (reactor(), Script::default());
+    rx.wake_again();
+    rx.turn(&mut script, None).unwrap();
+    assert_eq!(script.take_calls(), [Call::Woken, Call::End]);
+    assert_eq!(turn(&mut rx, &mut script), [Call::End]);
+}
+
 #[test]
 fn a_released_key_gets_no_callback() {
     let (mut rx, mut script) = (reactor(), Script::default());

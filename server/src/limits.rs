@@ -162,6 +162,9 @@ pub(crate) const BACKLOG: i32 = 1024;
 /// The same at a data port. One connection is expected; a few strangers must not keep it out.
 pub(crate) const DATA_BACKLOG: i32 = 8;
 
+/// How long the last replies may take to leave when the server ends.
+pub(crate) const FAREWELL_TIME: Duration = Duration::from_secs(1);
+
 // What one may do before the others have their turn.
 
 /// What one download may send in a turn: some 60 microseconds of copying. Twice as much made the p99 of small transfers
@@ -176,6 +179,12 @@ pub(crate) const CONTROL_READS_PER_TURN: usize = 4;
 
 /// Pieces of a listing that go behind the replies before the other sessions have their turn.
 pub(crate) const NAMES_PIECES_PER_TURN: usize = 8;
+
+/// Answers of worker threads that are taken in one turn.
+pub(crate) const RESULTS_PER_TURN: usize = 32;
+
+/// Sessions that are told their shared data port in one turn.
+pub(crate) const GRANTS_PER_TURN: usize = 64;
 
 /// Accepts of one listener before sessions have their turn.
 pub(crate) const ACCEPTS_PER_TURN: usize = 16;

@@ -3,7 +3,7 @@
 //! It must not know commands: those are the affair of [`super::words`] and [`super::ftp`], which drive it.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::dialect::Dialect;
 use crate::limits;
@@ -29,16 +29,25 @@ pub(super) struct Core {
     /// When the last command was taken up.
     pub(super) taken_up: Instant,
     pub(super) last_activity: Instant,
+    /// How long transfers have waited for the peer in vain, since something came from it.
+    pub(super) silent_for: Duration,
     /// When a session that is not logged in ends.
     pub(super) login_deadline: Deadline,
     pub(super) bad_commands: u32,
     /// The peer sends nothing more.
     pub(super) input_ended: bool,
+    /// Commands that may still be taken up before the others have their turn.
+    pub(super) budget: u32,
+    /// The budget was used up, and bytes wait.
+    pub(super) has_more: bool,
+    /// The end of the input was announced: the peer has sent QUIT before it.
+    pub(super) quit_waits: bool,
     /// No further command is taken: the server is ending.
     pub(super) draining: bool,
 }
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a box would cost an allocation for each transfer")]
 pub(super) enum Phase {
     /// For the next command.
     Ready,
@@ -72,9 +81,13 @@ impl Core {
             last_op: OperationId::default(),
             taken_up: now,
             last_activity: now,
+            silent_for: Duration::ZERO,
             login_deadline: None,
             bad_commands: 0,
             input_ended: false,
+            budget: limits::COMMANDS_PER_TURN,
+            has_more: false,
+            quit_waits: false,
             draining: false,
         }
     }
@@ -113,6 +126,12 @@ impl Core {
 
     pub(super) fn refuse(&mut self, cause: Cause) {
         self.reply(&Reply::refused(cause));
+    }
+
+    /// Whether a command may be taken up now; `waiting`: bytes that have come.
+    pub(super) fn may_take(&mut self, waiting: usize) -> bool {
+        self.has_more = self.budget == 0 && waiting > 0;
+        self.budget > 0
     }
 
     /// Counts a line that was no command, and ends a session of nothing else.
@@ -165,11 +184,14 @@ impl Core {
         if let Phase::Transferring(transfer) = &mut self.phase
             && transfer.concerns(&event)
         {
+            if matches!(event, Event::DataConnected { .. } | Event::Progress { .. }) {
+                self.silent_for = Duration::ZERO;
+            }
             let step = transfer.handle(event, now);
             return self.carry_out(step, now);
         }
         if self.agreed.state != LegState::None && event.op() == self.agreed.op {
-            self.agreed.handle(&event);
+            self.agreed.handle(&event, now);
             if self.agreed.state == LegState::Failed {
                 self.disagree();
             }
@@ -196,7 +218,14 @@ impl Core {
                 Step::MoveToControl => self.effect(Effect::MoveToControl { op }),
                 Step::Commit => {
                     let leg = transfer.close_leg();
+                    let is_doubtful = transfer.declared().is_none() && self.input_ended && !self.quit_waits;
+                    if is_doubtful {
+                        transfer.probe(now);
+                    }
                     self.effect(Effect::CloseData { op: leg });
+                    if is_doubtful {
+                        return self.say_of_success(..1);
+                    }
                     self.effect(Effect::Commit { op });
                 }
                 Step::End(result) => return self.end_transfer(result, now),
@@ -206,17 +235,38 @@ impl Core {
         }
     }
 
+    /// Says a part of the reply to a transfer that ended well.
+    ///
+    /// Its first byte is said before the commit when both connections have ended, since a peer that has closed them resets
+    /// the connection then, and one that has closed one direction does not. So a file that was cut short by the death of
+    /// its client is told from one whose client reads on.
+    fn say_of_success(&mut self, part: impl std::slice::SliceIndex<[u8], Output = [u8]>) {
+        let mut reply = Vec::new();
+        self.dialect.print_reply(&Reply::Complete, &mut reply);
+        self.outbox.buffer().extend_from_slice(&reply[part]);
+    }
+
     /// Ends the running transfer with its final reply.
     pub(super) fn end_transfer(&mut self, result: Result<(), Cause>, now: Instant) {
         let Phase::Transferring(transfer) = std::mem::replace(&mut self.phase, Phase::Ready) else { return };
         let (upload, on_control, told) = (transfer.is_upload(), transfer.is_on_control(), transfer.is_told());
+        let has_probed = transfer.has_probed();
         // What was agreed on before a command that came to nothing holds for the next one.
         match transfer.unused_leg() {
-            Ok(leg) if leg.op != transfer.op && leg.state != LegState::None => self.agreed = leg,
+            Ok(leg) if leg.op != transfer.op && leg.state != LegState::None => {
+                self.agreed = DataLeg { since: Some(now), ..leg };
+            }
             Ok(leg) | Err(leg) if leg.is_held() => self.effect(Effect::CloseData { op: leg.op }),
             _ => {}
         }
         self.release(transfer, result.map_err(Some), now);
+        if has_probed {
+            return match result {
+                Ok(()) => self.say_of_success(1..),
+                // Its reply has begun as one of success: without an end it is none.
+                Err(_) => self.lose(now),
+            };
+        }
         self.reply(&match result {
             Ok(()) if on_control => Reply::NamesComplete,
             Ok(()) => Reply::Complete,
@@ -245,12 +295,35 @@ impl Core {
         if let Some(cause) = cause {
             self.refuse(cause);
         }
+        self.close_after_reply(cause, now);
+    }
+
+    /// Closes after the replies that are given already.
+    fn close_after_reply(&mut self, cause: Option<Cause>, now: Instant) {
         self.disagree();
         self.phase = Phase::Closing(now);
         self.effect(Effect::CloseControl { cause });
     }
 
+    /// Whether transfers in a row have waited for the peer in vain for longer than a session may be silent: lines that
+    /// wait do not keep a session whose peer is gone.
+    pub(super) fn is_deserted(&self) -> bool {
+        self.is_ready() && self.silent_for >= self.config.idle_timeout
+    }
+
     pub(super) fn next_timeout(&self) -> Deadline {
+        [self.phase_deadline(), self.agreed.deadline(&self.config)].into_iter().flatten().min()
+    }
+
+    /// Gives up what was agreed on, when it was not used in time.
+    pub(super) fn expire_agreed(&mut self, now: Instant) {
+        if self.agreed.deadline(&self.config).is_some_and(|deadline| deadline <= now) {
+            self.disagree();
+        }
+    }
+
+    /// When the phase ends by itself.
+    pub(super) fn phase_deadline(&self) -> Deadline {
         match &self.phase {
             Phase::Ready => {
                 let idle = self.last_activity + self.config.idle_timeout;
@@ -266,16 +339,53 @@ impl Core {
 
     /// The time of [`Core::next_timeout`] has come.
     pub(super) fn handle_timeout(&mut self, now: Instant) {
+        self.expire_agreed(now);
+        if self.phase_deadline().is_none_or(|deadline| now < deadline) {
+            return;
+        }
+        if let Phase::Transferring(transfer) = &mut self.phase
+            && transfer.ends_probe(now)
+        {
+            let op = transfer.op;
+            return self.effect(Effect::Commit { op });
+        }
         match &self.phase {
             Phase::Ready => self.close(Some(Cause::IdleTimeout), now),
             Phase::Transferring(transfer) => {
                 let cause = transfer.timeout_cause();
+                self.silent_for += match cause {
+                    Cause::DataTimeout => self.config.data_connect_timeout,
+                    Cause::DataStalled => self.config.stall_timeout,
+                    Cause::NoDataPort => self.config.idle_timeout,
+                    _ => Duration::ZERO,
+                };
                 self.carry_out(Step::End(Err(cause)), now);
             }
             // Nobody could read why.
             Phase::Securing(_) | Phase::Closing(_) => self.lose(now),
             // What the question was about, only the commands know.
             Phase::Asking(_) | Phase::Closed => {}
+        }
+    }
+
+    /// Ends the session, and before it what runs, with a reply that says so.
+    pub(super) fn cut(&mut self, now: Instant) {
+        self.draining = true;
+        match &self.phase {
+            Phase::Closing(_) | Phase::Closed => {}
+            // The replies cannot be read before the handshake, or one has begun that cannot be ended.
+            Phase::Securing(_) => self.lose(now),
+            Phase::Transferring(transfer) if transfer.has_probed() => self.lose(now),
+            // The refusal of the transfer is the last reply: a second one would answer nothing.
+            Phase::Transferring(transfer) if !(transfer.is_on_control() && transfer.is_told()) => {
+                self.end_transfer(Err(Cause::ShuttingDown), now);
+                self.close_after_reply(Some(Cause::ShuttingDown), now);
+            }
+            Phase::Transferring(_) => {
+                self.end_transfer(Err(Cause::ShuttingDown), now);
+                self.close(Some(Cause::ShuttingDown), now);
+            }
+            Phase::Ready | Phase::Asking(_) => self.close(Some(Cause::ShuttingDown), now),
         }
     }
 

@@ -6,8 +6,9 @@
 //! It must not know a transfer's rules or wire text.
 
 use std::net::SocketAddr;
+use std::time::Instant;
 
-use super::io::{Event, OperationId};
+use super::io::{Deadline, Event, OperationId, SessionConfig};
 
 /// A data connection, agreed on or there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -15,6 +16,8 @@ pub(super) struct DataLeg {
     /// Its number.
     pub(super) op: OperationId,
     pub(super) state: LegState,
+    /// Since when it is in this state.
+    pub(super) since: Deadline,
 }
 
 /// How far it is.
@@ -39,14 +42,28 @@ pub(super) enum LegState {
 
 impl DataLeg {
     /// Takes an event of this data connection.
-    pub(super) fn handle(&mut self, event: &Event) {
+    pub(super) fn handle(&mut self, event: &Event, now: Instant) {
+        let before = self.state;
         self.state = match (event, self.state) {
             (Event::DataListening { port, .. }, LegState::Asked) => LegState::Listening(*port),
             (Event::DataConnected { .. }, LegState::Listening(port)) => LegState::Connected(port),
             (Event::DataConnected { .. }, LegState::Connecting) => LegState::Connected(0),
             (Event::DataFailed { .. }, _) => LegState::Failed,
             (_, state) => state,
+        };
+        if self.state != before {
+            self.since = Some(now);
         }
+    }
+
+    /// When it is given up, unless a transfer takes it over before.
+    pub(super) fn deadline(&self, config: &SessionConfig) -> Deadline {
+        let time = match self.state {
+            LegState::Listening(_) => config.data_connect_timeout,
+            LegState::Connected(_) => config.stall_timeout,
+            _ => return None,
+        };
+        self.since.map(|since| since + time)
     }
 
     /// Whether the shell holds something for it.

@@ -14,7 +14,7 @@ impl ServerSession {
         let core = &self.core;
         let ready = core.is_ready();
         debug_assert!(!(ready && core.draining), "a server that is ending waits for a command");
-        if ready && !core.outbox.is_full() {
+        if ready && !core.outbox.is_full() && !core.has_more {
             debug_assert!(self.input.waiting() <= limits::LINE_BYTES_MAX + 1, "a whole line was not taken up");
             debug_assert!(!core.input_ended, "nothing is to come, and nothing is done");
         }

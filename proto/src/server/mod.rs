@@ -8,6 +8,7 @@
 //!    [`ServerSession::handle_event`] in between);
 //! 2. write [`ServerSession::outbox`];
 //! 3. arm a timer for [`ServerSession::next_timeout`].
+//! 4. if [`ServerSession::has_work`], call [`ServerSession::resume`] when the other sessions have had their turn.
 //!
 //! After the outbox has been emptied call [`ServerSession::handle_flushed`], since commands may have waited for it.
 //!
@@ -26,10 +27,11 @@ mod task;
 mod transfer;
 mod words;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::dialect::Dialect;
 use crate::limits;
+use crate::vocab::command::Command;
 use crate::wire::line::LineBuffer;
 use crate::wire::outbox::Outbox;
 
@@ -71,6 +73,8 @@ impl ServerSession {
             return;
         }
         self.core.last_activity = now;
+        self.core.silent_for = Duration::ZERO;
+        self.core.budget = limits::COMMANDS_PER_TURN;
         match &mut self.mind {
             Mind::Words(_) => self.input.push(bytes),
             Mind::Ftp(ftp) => ftp.push(bytes, &mut self.input),
@@ -78,13 +82,22 @@ impl ServerSession {
         self.go_on(now);
     }
 
-    /// The peer has closed its side of the control connection: lines already here are still answered.
+    /// The peer has closed its side of the control connection. It may still read: lines already here are answered, and a
+    /// running transfer ends as it would have.
     pub fn handle_end_of_input(&mut self, now: Instant) {
         self.core.input_ended = true;
-        if self.core.transfer().is_some_and(|transfer| !transfer.survives_end_of_input()) {
-            return self.handle_lost(now);
-        }
+        self.resume(now);
+    }
+
+    /// Takes up further lines, after [`ServerSession::has_work`].
+    pub fn resume(&mut self, now: Instant) {
+        self.core.budget = limits::COMMANDS_PER_TURN;
         self.go_on(now);
+    }
+
+    /// Whether lines wait only because the session has taken up as many as it may in one turn.
+    pub fn has_work(&self) -> bool {
+        self.core.has_more
     }
 
     /// The control connection is broken: nobody will read a reply.
@@ -97,6 +110,9 @@ impl ServerSession {
 
     /// Something happened to a transfer, a data connection or a task. Late news of what has ended is dropped.
     pub fn handle_event(&mut self, event: Event, now: Instant) {
+        if self.core.input_ended && matches!(event, Event::Moved { op, .. } if self.awaits(op)) {
+            self.core.quit_waits = self.quit_waits();
+        }
         match &mut self.mind {
             Mind::Words(words) => words.handle_event(&mut self.core, event, now),
             Mind::Ftp(ftp) => ftp.handle_event(&mut self.core, event, now),
@@ -109,7 +125,7 @@ impl ServerSession {
         if let (Phase::Securing(_), Mind::Ftp(ftp)) = (&self.core.phase, &mut self.mind) {
             ftp.secured(&mut self.core, now);
         }
-        self.go_on(now);
+        self.resume(now);
     }
 
     /// The outbox has been emptied.
@@ -126,13 +142,22 @@ impl ServerSession {
             Mind::Words(words) => words.handle_timeout(&mut self.core, now),
             Mind::Ftp(ftp) => ftp.handle_timeout(&mut self.core, now),
         }
-        self.go_on(now);
+        self.resume(now);
     }
 
     /// The server is ending: a running transfer may finish, nothing new begins.
     pub fn drain(&mut self, now: Instant) {
         self.core.draining = true;
-        self.go_on(now);
+        self.resume(now);
+    }
+
+    /// The time for running transfers is over: each ends with its final reply, and the session with it.
+    pub fn cut(&mut self, now: Instant) {
+        if let Mind::Ftp(ftp) = &mut self.mind {
+            ftp.forget_question();
+        }
+        self.core.cut(now);
+        self.check_invariants();
     }
 
     /// The next thing to do, if any.
@@ -181,13 +206,24 @@ impl ServerSession {
         }
     }
 
+    /// Whether QUIT is among the lines that wait.
+    fn quit_waits(&self) -> bool {
+        match &self.mind {
+            Mind::Words(_) => {
+                self.input.any_is(|line| self.core.dialect.parse_command(line).is_ok_and(|it| it == Command::Quit))
+            }
+            Mind::Ftp(_) => self.input.any_is(ftp::is_quit),
+        }
+    }
+
     /// Takes up what waits, after each input.
     fn go_on(&mut self, now: Instant) {
+        self.core.has_more = false;
         match &mut self.mind {
             Mind::Words(words) => words.take_commands(&mut self.input, &mut self.core, now),
             Mind::Ftp(ftp) => ftp.take_commands(&mut self.input, &mut self.core, now),
         }
-        if self.core.input_ended && self.core.is_ready() && !self.core.outbox.is_full() {
+        if self.core.input_ended && self.core.is_ready() && !self.core.outbox.is_full() && !self.core.has_more {
             self.core.close(None, now);
         }
         self.check_invariants();

@@ -18,6 +18,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use crate::dialect::DataPlan;
+use crate::limits;
 use crate::vocab::cause::Cause;
 use crate::vocab::path::VPath;
 
@@ -45,6 +46,7 @@ pub(super) struct Transfer {
     leg: DataLeg,
     started: Instant,
     bytes: u64,
+    has_probed: bool,
     stage: Stage,
 }
 
@@ -53,6 +55,8 @@ enum Stage {
     Joining(Join),
     /// Bytes move; the time is that of the last progress.
     Moving(Instant),
+    /// The first byte of the final reply was given, then: it shows whether the peer is there.
+    Probing(Instant),
     /// The upload is being given its name, since then.
     Committing(Instant),
 }
@@ -60,7 +64,7 @@ enum Stage {
 /// What has come together so far, besides the data connection.
 #[derive(Debug)]
 struct Join {
-    /// When the storage was asked for, or last reported progress.
+    /// When the storage was asked for or last reported progress; once it is open, when the data port was asked for.
     asked: Instant,
     /// The storage is open.
     storage: Option<Opened>,
@@ -113,7 +117,7 @@ impl Transfer {
     /// `leg`: the data connection that was agreed on before, or one that is to be asked for.
     pub(super) fn new(op: OperationId, spec: TransferSpec, leg: DataLeg, now: Instant) -> Transfer {
         let join = Join { asked: now, storage: None, told: None, ready: false };
-        Transfer { op, spec, leg, started: now, bytes: 0, stage: Stage::Joining(join) }
+        Transfer { op, spec, leg, started: now, bytes: 0, has_probed: false, stage: Stage::Joining(join) }
     }
 
     /// Whether the event is about this transfer or its data connection.
@@ -130,10 +134,11 @@ impl Transfer {
     pub(super) fn handle(&mut self, event: Event, now: Instant) -> Step {
         match (event, &mut self.stage) {
             (Event::StorageReady { size, name, .. }, Stage::Joining(join)) => {
-                join.storage = Some(Opened { size, name })
+                join.storage = Some(Opened { size, name });
+                join.asked = now;
             }
             (event @ (Event::DataListening { .. } | Event::DataConnected { .. }), Stage::Joining(_)) => {
-                self.leg.handle(&event);
+                self.leg.handle(&event, now);
             }
             (Event::Progress { bytes, .. }, Stage::Moving(progress)) => {
                 self.bytes = bytes;
@@ -194,7 +199,7 @@ impl Transfer {
                 Step::MoveToControl
             }
             LegState::None => {
-                self.leg = DataLeg { op: self.op, state: LegState::Asked };
+                self.leg = DataLeg { op: self.op, state: LegState::Asked, since: Some(now) };
                 Step::ListenData
             }
             LegState::Asked => Step::Wait,
@@ -224,32 +229,21 @@ impl Transfer {
             Stage::Joining(Join { storage: None, asked: since, .. }) | Stage::Committing(since) => {
                 Some(*since + config.storage_timeout)
             }
+            Stage::Probing(since) => Some(*since + limits::PROBE_TIME),
             Stage::Joining(Join { told: Some(since), .. }) => Some(*since + config.data_connect_timeout),
             Stage::Moving(progress) => Some(*progress + config.stall_timeout),
-            Stage::Joining(_) => None,
+            // It is held back: others of its address use the shared ports. Its session is as silent as an idle one.
+            Stage::Joining(Join { asked: since, .. }) => Some(*since + config.idle_timeout),
         }
     }
 
     /// Why it is given up at its deadline.
     pub(super) fn timeout_cause(&self) -> Cause {
         match self.stage {
-            Stage::Moving(_) => Cause::DataStalled,
+            Stage::Moving(_) | Stage::Probing(_) => Cause::DataStalled,
             Stage::Joining(Join { storage: None, .. }) | Stage::Committing(_) => Cause::StorageTimeout,
+            Stage::Joining(Join { told: None, .. }) => Cause::NoDataPort,
             Stage::Joining(_) => Cause::DataTimeout,
-        }
-    }
-
-    /// Whether it can still end well without a word from the control connection, whose peer has closed its side.
-    ///
-    /// Not before bytes move (nobody will connect any more), and not when only the peer's close marks the end of an
-    /// upload (its death looks the same).
-    pub(super) fn survives_end_of_input(&self) -> bool {
-        match self.stage {
-            // The file may be missing, which can be said; when it is there, the peer has to connect in time.
-            Stage::Joining(Join { storage: None, .. }) => true,
-            Stage::Joining(_) => false,
-            Stage::Moving(_) => !matches!(self.spec.kind, TransferKind::Upload { declared: None }),
-            Stage::Committing(_) => true,
         }
     }
 
@@ -260,7 +254,27 @@ impl Transfer {
 
     /// Whether the upload is being given its name, which cannot be taken back.
     pub(super) fn is_committing(&self) -> bool {
-        matches!(self.stage, Stage::Committing(_))
+        matches!(self.stage, Stage::Probing(_) | Stage::Committing(_))
+    }
+
+    /// The first byte of the final reply is being given before the commit.
+    pub(super) fn probe(&mut self, now: Instant) {
+        self.has_probed = true;
+        self.stage = Stage::Probing(now);
+    }
+
+    /// Whether the final reply has begun.
+    pub(super) fn has_probed(&self) -> bool {
+        self.has_probed
+    }
+
+    /// At its deadline: whether the transfer has waited for the peer's reset, and can be committed.
+    pub(super) fn ends_probe(&mut self, now: Instant) -> bool {
+        let probes = matches!(self.stage, Stage::Probing(_));
+        if probes {
+            self.stage = Stage::Committing(now);
+        }
+        probes
     }
 
     /// Whether the first reply was given.
@@ -302,7 +316,7 @@ impl Transfer {
                 debug_assert!(self.bytes == 0, "bytes have moved before all has come together");
             }
             Stage::Moving(_) => {}
-            Stage::Committing(_) => {
+            Stage::Probing(_) | Stage::Committing(_) => {
                 debug_assert!(self.is_upload(), "only an upload is committed");
                 debug_assert!(self.declared().is_none_or(|size| size == self.bytes), "a commit of another size");
             }
@@ -337,7 +351,7 @@ impl Transfer {
         self.spec.plan.downloads_wait_for_ready && matches!(self.spec.kind, TransferKind::Download)
     }
 
-    fn declared(&self) -> Option<u64> {
+    pub(super) fn declared(&self) -> Option<u64> {
         match self.spec.kind {
             TransferKind::Upload { declared } => declared,
             TransferKind::Download | TransferKind::Listing => None,

@@ -30,7 +30,10 @@ impl Words {
             if ready && core.draining {
                 return core.close(Some(Cause::ShuttingDown), now);
             }
-            if core.outbox.is_full() || !(ready || waits_for_ready(core)) {
+            if core.is_deserted() {
+                return core.close(Some(Cause::IdleTimeout), now);
+            }
+            if core.outbox.is_full() || !(ready || waits_for_ready(core)) || !core.may_take(input.waiting()) {
                 return;
             }
             let is_tls = input.starts(is_foreign_start);
@@ -39,8 +42,14 @@ impl Words {
                 Some(Line::Complete(line)) => core.dialect.parse_command(line),
                 Some(Line::TooLong) => Err(Cause::LineTooLong),
                 None if is_tls => Err(Cause::NotFtp),
+                // READY can come no more.
+                None if core.input_ended && !ready => {
+                    core.carry_out(Step::End(Err(Cause::Aborted)), now);
+                    continue;
+                }
                 None => return,
             };
+            core.budget -= 1;
             let may_come = std::mem::take(&mut self.ready_may_come);
             match parsed {
                 Ok(Command::Ready) if !ready => take_ready(core, now),

@@ -66,6 +66,10 @@ impl Player {
 
     /// One thing happens: mostly bytes come or the shell answers.
     fn step(&mut self, rest: &mut &[u8]) {
+        if self.session.has_work() && self.rng.random() {
+            self.session.resume(self.now);
+            return self.settle();
+        }
         if self.rng.random_range(0..1000) < self.ends {
             match self.rng.random_range(0..3) {
                 0 => self.session.handle_end_of_input(self.now),
@@ -187,6 +191,10 @@ impl Player {
         for _ in 0..STEPS_MAX {
             match self.shell.end {
                 End::No if self.rng.random_ratio(1, 50) => self.pass_to_timeout(),
+                End::No if self.session.has_work() => {
+                    self.session.resume(self.now);
+                    self.settle();
+                }
                 End::No => self.act(),
                 End::Closing if !self.session.outbox().is_empty() => self.settle(),
                 End::Closing => return self.replies.end(),

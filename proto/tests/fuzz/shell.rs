@@ -53,6 +53,8 @@ enum Stage {
     Opening,
     Open,
     Moving,
+    /// All bytes have moved.
+    Whole,
     ToControl,
     Committing,
     /// An answer has been given that ends it.
@@ -128,7 +130,7 @@ impl Shell {
             }
             Effect::Commit { op } => {
                 assert!(self.data.is_none(), "a commit before the data connection is closed");
-                let transfer = self.at(op, Stage::Moving);
+                let transfer = self.at(op, Stage::Whole);
                 assert!(matches!(transfer.kind, TransferKind::Upload { .. }), "a commit of a download");
                 transfer.stage = Stage::Committing;
             }
@@ -243,7 +245,7 @@ impl Shell {
         let fails = rng.random_ratio(1, 6);
         let cause = cause(rng);
         let event = match transfer.stage {
-            Stage::Failed => return None,
+            Stage::Failed | Stage::Whole => return None,
             Stage::Opening | Stage::Committing | Stage::Open if fails => {
                 transfer.stage = Stage::Failed;
                 Event::StorageFailed { op, cause }
@@ -267,6 +269,7 @@ impl Shell {
             Stage::Moving | Stage::ToControl => {
                 let whole = transfer.limit.filter(|_| rng.random());
                 transfer.moved = whole.unwrap_or(transfer.moved);
+                transfer.stage = Stage::Whole;
                 Event::Moved { op, bytes: transfer.moved }
             }
             Stage::Committing => Event::Committed { op },

@@ -111,6 +111,7 @@ const EXPECTED: &[&str] = &[
     "raw session answered",
     "raw flood",
     "replies wait",
+    "commands wait for their turn",
     "peer does not read",
     "late connect",
     "server drained",

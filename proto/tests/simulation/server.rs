@@ -86,6 +86,9 @@ impl ServerSide {
 
     pub fn flush(&mut self, wires: &mut Wires, env: &mut Env) {
         if !self.closed {
+            if self.session.has_work() {
+                self.session.resume(env.now);
+            }
             self.settle(wires, env);
         }
     }
@@ -187,6 +190,10 @@ impl ServerSide {
         if self.closing && !self.closed && self.session.outbox().is_empty() {
             self.closed = true;
             wires.end_to_client(env);
+        }
+        if self.session.has_work() && !self.closed {
+            env.saw("commands wait for their turn");
+            env.soon(wires.link, Happening::Flush);
         }
         if self.held_back && (self.session.wants_input() || self.closing || self.closed) {
             self.held_back = false;

@@ -148,6 +148,7 @@ impl Player {
                 "end of input" => self.session.handle_end_of_input(self.now),
                 "lost" => self.session.handle_lost(self.now),
                 "drain" => self.session.drain(self.now),
+                "cut" => self.session.cut(self.now),
                 "secured" => self.session.handle_secured(self.now),
                 answer => {
                     let event = self.event(answer);
@@ -201,7 +202,11 @@ impl Player {
             }
             let pending = self.session.outbox().pending().to_vec();
             if pending.is_empty() {
-                return;
+                if !self.session.has_work() {
+                    return;
+                }
+                self.session.resume(self.now);
+                continue;
             }
             self.output.extend(String::from_utf8(pending.clone()).unwrap().lines().map(|line| format!("S: {line}")));
             self.session.outbox().consume(pending.len());

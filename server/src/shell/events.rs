@@ -10,6 +10,7 @@ use rustix::process::Signal;
 
 use super::session::Session;
 use super::{Owner, Shell, State};
+use crate::limits;
 use crate::log;
 use crate::start::Exit;
 use crate::terminal::Terminal;
@@ -38,13 +39,24 @@ impl Handler<Owner> for Shell {
             }
             // The account's rate has something to give again.
             Owner::Data(_) => rx.queue(key),
+            Owner::Shutdown if self.state == State::Draining => {
+                self.cut(rx);
+                // The last replies are small: a peer that reads has them soon.
+                rx.arm(key, Some(rx.now() + limits::FAREWELL_TIME));
+            }
             Owner::Shutdown => self.state = State::Ended,
         }
     }
 
     fn woken(&mut self, rx: &mut Reactor<Owner>) {
+        let mut left = limits::RESULTS_PER_TURN;
         while let Some(done) = self.shared.workers.next_result() {
             self.work_done(rx, done);
+            left -= 1;
+            if left == 0 {
+                rx.wake_again();
+                break;
+            }
         }
         while self.stops_answered < self.stop_requests.load(Ordering::Acquire) {
             self.stops_answered += 1;
@@ -80,7 +92,7 @@ impl Handler<Owner> for Shell {
     fn end_of_turn(&mut self, rx: &mut Reactor<Owner>) {
         self.grant_ports(rx);
         self.check_passwords(rx);
-        if self.state == State::Draining && self.sessions.is_empty() {
+        if matches!(self.state, State::Draining | State::Cut) && self.sessions.is_empty() {
             self.state = State::Ended;
         }
         log::flush();

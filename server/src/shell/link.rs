@@ -69,10 +69,10 @@ impl Link {
         matches!(self.connection, Connection::None)
     }
 
-    /// Asks for one of the ports that all sessions share; `None`: it comes later.
-    pub(super) fn share(&mut self, shared: &mut Shared, session: Key, local: IpAddr, peer: IpAddr) -> Option<u16> {
+    /// Asks for one of the ports that all sessions share.
+    pub(super) fn share(&mut self, shared: &mut Shared, session: Key, local: IpAddr, peer: IpAddr) {
         self.connection = Connection::Shared;
-        shared.shared_ports.ask(session, local, peer)
+        shared.shared_ports.ask(session, local, peer);
     }
 
     /// Takes a data connection that came to a shared port.
@@ -131,7 +131,7 @@ impl Link {
                 Err(_) => {}
             }
         }
-        rx.queue(*key);
+        rx.defer(*key);
         Ok(false)
     }
 

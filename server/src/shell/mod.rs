@@ -43,6 +43,7 @@ use rustix::process::Signal;
 
 use crate::config::{Config, Listen};
 use crate::failures::Failures;
+use crate::limits;
 use crate::log;
 use crate::ports::DataPorts;
 use crate::public_address::Advertised;
@@ -135,6 +136,8 @@ enum State {
     Serving,
     /// No new session; running transfers may finish.
     Draining,
+    /// They have not finished in time: last replies are on their way.
+    Cut,
     Ended,
 }
 
@@ -288,10 +291,22 @@ impl Shell {
         }
     }
 
-    /// What one session has given up in this turn, another may have waited for.
+    /// Tells sessions the shared ports that they have got.
     fn grant_ports(&mut self, rx: &mut Reactor<Owner>) {
-        while let Some((next, port)) = self.shared.shared_ports.next_granted() {
-            let _ = self.with(rx, next, |session, shared, rx| session.data_port_granted(port, shared, rx));
+        for _ in 0..limits::GRANTS_PER_TURN {
+            let Some(port) = self.shared.shared_ports.next_port() else { return };
+            // What has come before cannot be for a session that was told nothing yet.
+            if self.accept_data(rx, port) == Again::Yes {
+                break;
+            }
+            if let Some((session, port)) = self.shared.shared_ports.grant(port) {
+                let _ = self.with(rx, session, |session, shared, rx| session.data_port_granted(port, shared, rx));
+            }
+        }
+        if let Some(port) = self.shared.shared_ports.next_port()
+            && let Some((_, key)) = self.shared_sockets.get(port)
+        {
+            rx.defer(*key);
         }
     }
 
@@ -346,7 +361,13 @@ impl Shell {
         log::ending(self.sessions.len(), self.state != State::Serving);
         match self.state {
             State::Serving => self.drain(rx),
-            State::Draining | State::Ended => {
+            State::Draining | State::Cut | State::Ended => {
+                // Storage that hangs must not keep the process: last replies are written, and nothing else is done.
+                for key in self.sessions.keys().collect::<Vec<_>>() {
+                    if let Some(Some(session)) = self.sessions.get_mut(key) {
+                        session.say_farewell(rx);
+                    }
+                }
                 self.shared.workers.abandon();
                 self.state = State::Ended;
             }
@@ -363,6 +384,14 @@ impl Shell {
         rx.arm(timer, Some(Instant::now() + self.shutdown_timeout));
         for key in self.sessions.keys().collect::<Vec<_>>() {
             let _ = self.with(rx, key, Session::drain);
+        }
+    }
+
+    /// The time for transfers is over: each session ends with a reply to what it does.
+    fn cut(&mut self, rx: &mut Reactor<Owner>) {
+        self.state = State::Cut;
+        for key in self.sessions.keys().collect::<Vec<_>>() {
+            let _ = self.with(rx, key, Session::cut);
         }
     }
 }

@@ -211,6 +211,19 @@ impl Session {
         Again::No
     }
 
+    /// The time that transfers have to end is over.
+    pub(super) fn cut(&mut self, shared: &mut Shared, rx: &mut Reactor<Owner>) -> Again {
+        self.proto.cut(rx.now());
+        self.settle(shared, rx);
+        Again::No
+    }
+
+    /// Writes the last replies, as far as they can be written at once, and does nothing else: the process ends.
+    pub(super) fn say_farewell(&mut self, rx: &mut Reactor<Owner>) {
+        self.proto.cut(rx.now());
+        let _ = self.flush(rx);
+    }
+
     /// Gives everything back.
     pub(super) fn close(&mut self, shared: &mut Shared, rx: &mut Reactor<Owner>) {
         if let Some(mut data) = self.data.take() {
@@ -240,7 +253,7 @@ impl Session {
             }
             if self.to_control && !self.proto.outbox().is_full() {
                 if pieces == 0 {
-                    rx.queue(self.stream_key);
+                    rx.defer(self.stream_key);
                 } else {
                     pieces -= 1;
                     self.move_to_control(shared, rx);
@@ -260,8 +273,10 @@ impl Session {
         if self.fate == Fate::Lives {
             let held = self.held_back.as_ref().map(|held| held.0);
             rx.arm(self.stream_key, held.or_else(|| self.proto.next_timeout()));
-            if self.proto.wants_input() && rx.readiness(self.stream_key).is_some_and(|readiness| readiness.readable) {
-                rx.queue(self.stream_key);
+            let may_read =
+                self.proto.wants_input() && rx.readiness(self.stream_key).is_some_and(|readiness| readiness.readable);
+            if may_read || self.proto.has_work() {
+                rx.defer(self.stream_key);
             }
         }
     }

@@ -3,9 +3,12 @@
 //! A data connection that comes to such a port says only from which address it is. So at most one transfer of an address
 //! waits at a port; the next of that address is held back until one is free. It must not know sockets or sessions.
 //!
+//! A connection that comes to a port belongs to the transfer whose client has been told this port, and to no other: a
+//! port is first granted, and told when everything that had come to it before is dealt with.
+//!
 //! # Invariants
-//! - At each port there waits at most one session for each address of peers.
-//! - A session is held back only while all ports that it may use have one of its address.
+//! - Each port is taken by at most one session for each address of peers.
+//! - A session is held back only while all ports that it may use are taken by one of its address.
 //! - First asked, first served.
 
 use std::collections::{HashMap, VecDeque};
@@ -13,23 +16,30 @@ use std::net::IpAddr;
 
 use muxftp_reactor::Key;
 
-/// The ports, and who waits at them.
+/// The ports, and which sessions use them.
 #[derive(Debug, Default)]
 pub(crate) struct SharedPorts {
     ports: Vec<(IpAddr, u16)>,
-    /// Port (by index) and peer's address -> the session that waits.
-    waiting: HashMap<(usize, IpAddr), Key>,
+    /// Port (by index) and peer's address -> the session that has taken it.
+    taken: HashMap<(usize, IpAddr), Taker>,
     /// Where a session waits, or that it is held back.
     places: HashMap<Key, Place>,
     /// Our address and the peer's -> sessions that are held back.
     held: HashMap<(IpAddr, IpAddr), VecDeque<Key>>,
-    /// Held sessions that have got their port meanwhile, and have yet to be told.
-    granted: VecDeque<(Key, u16)>,
+    /// Sessions that have got a port, and have yet to be told which.
+    granted: VecDeque<Key>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Taker {
+    session: Key,
+    /// The session's client knows the port: what comes to it now belongs to the session.
+    is_told: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Place {
-    Waiting { port: usize, local: IpAddr, peer: IpAddr },
+    Port { port: usize, local: IpAddr, peer: IpAddr },
     Held { local: IpAddr, peer: IpAddr },
 }
 
@@ -40,28 +50,27 @@ impl SharedPorts {
         self.ports.len() - 1
     }
 
-    /// A transfer of `session` wants a connection from `peer` to our address `local`: the port to name, or `None` when it
-    /// is held back; then it comes by [`SharedPorts::next_granted`].
-    pub(crate) fn ask(&mut self, session: Key, local: IpAddr, peer: IpAddr) -> Option<u16> {
+    /// A transfer of `session` wants a connection from `peer` to our address `local`. Its port comes by
+    /// [`SharedPorts::grant`]: soon, or when one is free for its address.
+    pub(crate) fn ask(&mut self, session: Key, local: IpAddr, peer: IpAddr) {
         let (local, peer) = (local.to_canonical(), peer.to_canonical());
-        let port = self.place(session, local, peer);
-        if port.is_none() {
+        if !self.place(session, local, peer) {
             self.places.insert(session, Place::Held { local, peer });
             self.held.entry((local, peer)).or_default().push_back(session);
         }
-        port
     }
 
     /// A connection from `peer` has come to the port: the session that it belongs to.
     pub(crate) fn connected(&mut self, port: usize, peer: IpAddr) -> Option<Key> {
-        let session = *self.waiting.get(&(port, peer.to_canonical()))?;
+        let taker = self.taken.get(&(port, peer.to_canonical())).filter(|taker| taker.is_told)?;
+        let session = taker.session;
         self.give_up(session);
         Some(session)
     }
 
     /// The session wants no connection any more.
     pub(crate) fn give_up(&mut self, session: Key) {
-        self.granted.retain(|(granted, _)| *granted != session);
+        self.granted.retain(|granted| *granted != session);
         match self.places.remove(&session) {
             None => {}
             Some(Place::Held { local, peer }) => {
@@ -72,16 +81,34 @@ impl SharedPorts {
                     }
                 }
             }
-            Some(Place::Waiting { port, local, peer }) => {
-                self.waiting.remove(&(port, peer));
+            Some(Place::Port { port, local, peer }) => {
+                self.taken.remove(&(port, peer));
                 self.grant_next(local, peer);
             }
         }
     }
 
-    /// A session that was held back, and the port that it is to be told, once each.
-    pub(crate) fn next_granted(&mut self) -> Option<(Key, u16)> {
-        self.granted.pop_front()
+    /// The port (by index) that is to be told next. Connections that have come to it so far are to be taken off it before
+    /// [`SharedPorts::grant`]: they belong to others, or to nobody.
+    pub(crate) fn next_port(&self) -> Option<usize> {
+        self.granted.front().and_then(|session| self.port_of(*session))
+    }
+
+    /// The session that is told this port now, and its number; `None`: another one is to be told next.
+    pub(crate) fn grant(&mut self, port: usize) -> Option<(Key, u16)> {
+        let session = *self.granted.front().filter(|session| self.port_of(**session) == Some(port))?;
+        self.granted.pop_front();
+        let Some(Place::Port { peer, .. }) = self.places.get(&session) else { return None };
+        let taker = self.taken.get_mut(&(port, *peer))?;
+        taker.is_told = true;
+        Some((session, self.ports[port].1))
+    }
+
+    fn port_of(&self, session: Key) -> Option<usize> {
+        match self.places.get(&session) {
+            Some(Place::Port { port, .. }) => Some(*port),
+            Some(Place::Held { .. }) | None => None,
+        }
     }
 
     fn grant_next(&mut self, local: IpAddr, peer: IpAddr) {
@@ -90,20 +117,22 @@ impl SharedPorts {
         if queue.is_empty() {
             self.held.remove(&(local, peer));
         }
-        if let Some(session) = next
-            && let Some(port) = self.place(session, local, peer)
-        {
-            self.granted.push_back((session, port));
+        if let Some(session) = next {
+            let has_port = self.place(session, local, peer);
+            debug_assert!(has_port, "one has just become free");
         }
     }
 
-    fn place(&mut self, session: Key, local: IpAddr, peer: IpAddr) -> Option<u16> {
+    /// Takes a free port for a session, if there is one.
+    fn place(&mut self, session: Key, local: IpAddr, peer: IpAddr) -> bool {
         let usable = |address: IpAddr| address == local || address.is_unspecified();
-        let free = (0..self.ports.len())
-            .find(|port| usable(self.ports[*port].0) && !self.waiting.contains_key(&(*port, peer)))?;
-        self.waiting.insert((free, peer), session);
-        self.places.insert(session, Place::Waiting { port: free, local, peer });
-        Some(self.ports[free].1)
+        let free =
+            (0..self.ports.len()).find(|port| usable(self.ports[*port].0) && !self.taken.contains_key(&(*port, peer)));
+        let Some(port) = free else { return false };
+        self.taken.insert((port, peer), Taker { session, is_told: false });
+        self.places.insert(session, Place::Port { port, local, peer });
+        self.granted.push_back(session);
+        true
     }
 }
 
@@ -132,28 +161,53 @@ mod tests {
         shared
     }
 
+    /// The session that is told next, and its port.
+    fn told(shared: &mut SharedPorts) -> Option<(Key, u16)> {
+        let port = shared.next_port()?;
+        shared.grant(port)
+    }
+
     #[test]
     fn two_of_one_address_wait_one_after_the_other() {
         let (mut shared, keys) = (with_ports(&[5002]), keys(3));
-        assert_eq!(shared.ask(keys[0], HERE, peer(1)), Some(5002));
-        assert_eq!(shared.ask(keys[1], HERE, peer(1)), None);
-        assert_eq!(shared.ask(keys[2], HERE, peer(2)), Some(5002), "another address waits beside it");
-        assert_eq!(shared.next_granted(), None);
+        shared.ask(keys[0], HERE, peer(1));
+        shared.ask(keys[1], HERE, peer(1));
+        shared.ask(keys[2], HERE, peer(2));
+        assert_eq!(told(&mut shared), Some((keys[0], 5002)));
+        assert_eq!(told(&mut shared), Some((keys[2], 5002)), "another address waits beside it");
+        assert_eq!(told(&mut shared), None);
         assert_eq!(shared.connected(0, peer(1)), Some(keys[0]));
-        assert_eq!(shared.next_granted(), Some((keys[1], 5002)));
+        assert_eq!(told(&mut shared), Some((keys[1], 5002)));
         assert_eq!(shared.connected(0, peer(1)), Some(keys[1]));
         assert_eq!(shared.connected(0, peer(1)), None, "nobody of this address waits");
         assert_eq!(shared.connected(0, peer(2)), Some(keys[2]));
     }
 
     #[test]
+    fn a_connection_that_comes_before_the_port_was_told_belongs_to_nobody() {
+        let (mut shared, keys) = (with_ports(&[5002]), keys(2));
+        shared.ask(keys[0], HERE, peer(1));
+        assert_eq!(shared.connected(0, peer(1)), None, "granted, and not told");
+        assert_eq!(told(&mut shared), Some((keys[0], 5002)));
+        shared.ask(keys[1], HERE, peer(1));
+        assert_eq!(shared.connected(0, peer(1)), Some(keys[0]));
+        assert_eq!(shared.connected(0, peer(1)), None, "the one that was held back has been told nothing");
+        assert_eq!(told(&mut shared), Some((keys[1], 5002)), "and still gets its turn");
+        assert_eq!(shared.connected(0, peer(1)), Some(keys[1]));
+        assert!(shared.taken.is_empty() && shared.places.is_empty() && shared.granted.is_empty());
+    }
+
+    #[test]
     fn several_ports_serve_as_many_of_one_address() {
         let (mut shared, keys) = (with_ports(&[5002, 5003]), keys(3));
-        assert_eq!(shared.ask(keys[0], HERE, peer(1)), Some(5002));
-        assert_eq!(shared.ask(keys[1], HERE, peer(1)), Some(5003));
-        assert_eq!(shared.ask(keys[2], HERE, peer(1)), None);
+        for key in &keys {
+            shared.ask(*key, HERE, peer(1));
+        }
+        assert_eq!(told(&mut shared), Some((keys[0], 5002)));
+        assert_eq!(told(&mut shared), Some((keys[1], 5003)));
+        assert_eq!(told(&mut shared), None);
         assert_eq!(shared.connected(1, peer(1)), Some(keys[1]), "by its port");
-        assert_eq!(shared.next_granted(), Some((keys[2], 5003)));
+        assert_eq!(told(&mut shared), Some((keys[2], 5003)));
     }
 
     #[test]
@@ -164,11 +218,23 @@ mod tests {
         }
         shared.give_up(keys[1]);
         shared.give_up(keys[0]);
-        assert_eq!(shared.next_granted(), Some((keys[2], 5002)), "the held one that gave up is passed over");
+        assert_eq!(told(&mut shared), Some((keys[2], 5002)), "the held one that gave up is passed over");
         shared.give_up(keys[2]);
         shared.give_up(keys[3]);
-        assert_eq!(shared.next_granted(), None, "granted, but given up before it was told");
-        assert!(shared.waiting.is_empty() && shared.places.is_empty() && shared.held.is_empty());
+        assert_eq!(told(&mut shared), None, "granted, but given up before it was told");
+        assert!(shared.taken.is_empty() && shared.places.is_empty() && shared.held.is_empty());
+    }
+
+    #[test]
+    fn a_grant_is_for_the_port_that_was_looked_at() {
+        let (mut shared, keys) = (with_ports(&[5002, 5003]), keys(2));
+        shared.ask(keys[0], HERE, peer(1));
+        shared.ask(keys[1], HERE, peer(1));
+        let looked_at = shared.next_port().unwrap();
+        // What was taken off the port meanwhile has made the first session give up.
+        shared.give_up(keys[0]);
+        assert_eq!(shared.grant(looked_at), None);
+        assert_eq!(told(&mut shared), Some((keys[1], 5003)));
     }
 
     #[test]
@@ -176,8 +242,10 @@ mod tests {
         let mut shared = SharedPorts::default();
         shared.add(IpAddr::from([127, 0, 0, 9]), 5002);
         let keys = keys(2);
-        assert_eq!(shared.ask(keys[0], HERE, peer(1)), None);
+        shared.ask(keys[0], HERE, peer(1));
+        assert_eq!(told(&mut shared), None);
         shared.add(IpAddr::from([0, 0, 0, 0]), 5003);
-        assert_eq!(shared.ask(keys[1], HERE, peer(1)), Some(5003));
+        shared.ask(keys[1], HERE, peer(1));
+        assert_eq!(told(&mut shared), Some((keys[1], 5003)));
     }
 }

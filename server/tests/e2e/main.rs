@@ -3,6 +3,7 @@
 
 mod browser;
 mod clients;
+mod deserted;
 mod ftp;
 mod pipe;
 mod scenarios;

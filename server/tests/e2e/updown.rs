@@ -54,6 +54,11 @@ impl Client {
         self.control.get_mut().write_all(text.as_bytes()).unwrap();
     }
 
+    /// Says that no further command comes.
+    pub fn half_close(&self) {
+        self.control.get_ref().shutdown(std::net::Shutdown::Write).unwrap();
+    }
+
     /// A reply without its end; empty when the server has closed.
     pub fn reply(&mut self) -> String {
         let mut line = String::new();

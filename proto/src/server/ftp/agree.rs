@@ -35,7 +35,7 @@ impl Ftp {
         core.disagree();
         // With the peer's scope, when it has one.
         let to = SocketAddr::new(self.ends.peer.ip(), to.port());
-        core.agreed = DataLeg { op: core.next_op(), state: LegState::Target(to) };
+        core.agreed = DataLeg { op: core.next_op(), state: LegState::Target(to), since: None };
         say(core, FtpReply::Done("The next transfer connects there"));
         Ok(())
     }
@@ -68,7 +68,7 @@ impl Ftp {
     fn listen(&mut self, question: Question, core: &mut Core) {
         core.disagree();
         let op = core.next_op();
-        core.agreed = DataLeg { op, state: LegState::Asked };
+        core.agreed = DataLeg { op, state: LegState::Asked, since: None };
         core.effect(Effect::ListenData { op });
         core.wait_for(op);
         self.question = question;

@@ -151,13 +151,18 @@ impl Ftp {
             if core.is_ready() && core.draining {
                 return core.close(Some(Cause::ShuttingDown), now);
             }
-            if core.outbox.is_full() {
+            if core.is_deserted() {
+                return core.close(Some(Cause::IdleTimeout), now);
+            }
+            if core.outbox.is_full() || !core.may_take(input.waiting()) {
                 return;
             }
             match core.phase {
                 Phase::Ready => {}
                 // The file gets its name at this moment: it is too late to say that it does not, and ABOR waits.
                 Phase::Transferring(ref transfer) if transfer.is_committing() && input.next_is(is_abort) => return,
+                // The final reply has begun.
+                Phase::Transferring(ref transfer) if transfer.has_probed() => return,
                 // What comes within a reply of several lines would be taken for a part of it.
                 Phase::Transferring(ref transfer) if !transfer.is_on_control() && input.next_is(is_let_through) => {}
                 Phase::Transferring(ref transfer) if !transfer.is_committing() && input.any_is(is_abort) => {
@@ -167,11 +172,15 @@ impl Ftp {
                 _ => return,
             }
             let (is_last, is_tls) = (input.is_last(), input.starts(is_foreign_start));
-            match input.next_line() {
-                Some(Line::Complete(line)) => self.take(line, is_last, core, now),
-                Some(Line::TooLong) => core.refuse_line(Cause::LineTooLong, now),
-                None if is_tls => return core.close(Some(Cause::NotFtp), now),
-                None => return,
+            let Some(line) = input.next_line() else {
+                return if is_tls {
+                    core.close(Some(Cause::NotFtp), now)
+                };
+            };
+            core.budget -= 1;
+            match line {
+                Line::Complete(line) => self.take(line, is_last, core, now),
+                Line::TooLong => core.refuse_line(Cause::LineTooLong, now),
             }
         }
     }
@@ -205,9 +214,11 @@ impl Ftp {
 
     /// The time of [`Core::next_timeout`] has come. A question without an answer ends here; a late answer is dropped.
     pub(super) fn handle_timeout(&mut self, core: &mut Core, now: Instant) {
-        if !matches!(core.phase, Phase::Asking(_)) {
+        let is_due = core.phase_deadline().is_some_and(|deadline| deadline <= now);
+        if !matches!(core.phase, Phase::Asking(_)) || !is_due {
             return core.handle_timeout(now);
         }
+        core.expire_agreed(now);
         core.phase = Phase::Ready;
         core.last_activity = now;
         if matches!(self.question, Question::Pasv | Question::Epsv) {
@@ -359,6 +370,11 @@ impl Ftp {
         if VPath::names_directory(argument) { Err(Cause::IsDirectory) } else { self.path(argument) }
     }
 
+    /// Nothing is done with the answer that is waited for.
+    pub(super) fn forget_question(&mut self) {
+        self.question = Question::None;
+    }
+
     /// For the checks between inputs.
     pub(super) fn check_invariants(&self, core: &Core) {
         let asking = matches!(core.phase, Phase::Asking(_));
@@ -390,6 +406,11 @@ fn is_let_through(line: &[u8]) -> bool {
         let is_transfer = row.verb == Verb::Stat && !argument.trim_ascii().is_empty();
         row.in_transfer && !is_transfer
     })
+}
+
+/// Whether the peer announces the end of the session.
+pub(super) fn is_quit(line: &[u8]) -> bool {
+    parse_line(line).is_ok_and(|(row, _)| row.verb == Verb::Quit)
 }
 
 fn is_abort(line: &[u8]) -> bool {

@@ -90,6 +90,10 @@ impl FtpWorld {
 
     fn step(&mut self) {
         self.deaf = self.deaf.saturating_sub(1);
+        if self.session.has_work() && self.chance.of(50) {
+            self.saw("commands wait for their turn");
+            return self.session.resume(self.now);
+        }
         match self.chance.below(100) {
             0..30 => self.client_speaks(),
             30..55 => self.shell_answers(),

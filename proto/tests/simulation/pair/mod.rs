@@ -305,6 +305,10 @@ impl PairWorld {
                 server.handle_secured(world.now);
                 continue;
             }
+            if said.is_empty() && server.has_work() && !shell.is_over() {
+                server.resume(world.now);
+                continue;
+            }
             if said.is_empty() || shell.is_over() {
                 break;
             }

@@ -27,7 +27,19 @@ impl Session {
         }
         self.shake(rx);
         let reads = self.encryption == Encryption::Settled && (readiness.readable || self.stream.has_buffered());
-        let again = if reads { self.read(shared, rx) } else { Again::No };
+        let again = if self.proto.has_work() {
+            self.idle_wakes = 0;
+            self.proto.resume(rx.now());
+            Again::No
+        } else if readiness.error && !self.proto.wants_input() {
+            // Reset by a peer that is gone, which no read would show as long as nothing is read.
+            self.proto.handle_lost(rx.now());
+            Again::No
+        } else if reads {
+            self.read(shared, rx)
+        } else {
+            Again::No
+        };
         self.settle(shared, rx);
         again
     }
@@ -78,7 +90,7 @@ impl Session {
     pub(super) fn read(&mut self, shared: &mut Shared, rx: &mut Reactor<Owner>) -> Again {
         for _ in 0..limits::CONTROL_READS_PER_TURN {
             // The hint stays set: settle() queues the session again once there is room.
-            if !self.proto.wants_input() {
+            if !self.proto.wants_input() || self.proto.has_work() {
                 return Again::No;
             }
             let now = rx.now();

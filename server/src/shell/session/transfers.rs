@@ -45,7 +45,7 @@ impl Session {
         Again::No
     }
 
-    /// A shared port is free for the transfer that was held back.
+    /// The transfer has got a shared port.
     pub(in crate::shell) fn data_port_granted(
         &mut self,
         port: u16,
@@ -139,11 +139,14 @@ impl Session {
         link.op = op;
         let listening = match policy {
             DataPortPolicy::Fresh => link.listen(shared, rx, key, local, holder).map(Some),
-            DataPortPolicy::Shared => Ok(link.share(shared, key, local, peer)),
+            DataPortPolicy::Shared => {
+                link.share(shared, key, local, peer);
+                Ok(None)
+            }
         };
         match listening {
             Ok(Some(port)) => self.proto.handle_event(Event::DataListening { op, port }, rx.now()),
-            // It is told when a port is free for it: see `data_port_granted`.
+            // It is told at the end of the turn, or when a port is free for it: see `data_port_granted`.
             Ok(None) => {}
             Err(cause) => self.proto.handle_event(Event::DataFailed { op, cause }, rx.now()),
         }
@@ -180,10 +183,17 @@ impl Session {
         if data.sends() {
             // A fresh connection takes bytes at once: a small file needs no event at all.
             if self.run_data(shared, rx) == Again::Yes {
-                self.queue_data(rx);
+                self.defer_data(rx);
             }
-        } else if is_watched {
-            self.queue_data(rx);
+        } else if is_watched && let Some(key) = data.link.key() {
+            rx.queue(key);
+        }
+    }
+
+    /// Moves more bytes when the other sessions have had their turn.
+    fn defer_data(&self, rx: &mut Reactor<Owner>) {
+        if let Some(key) = self.data.as_ref().and_then(|data| data.link.key()) {
+            rx.defer(key);
         }
     }
 
@@ -219,7 +229,7 @@ impl Session {
                     log::kept_without_close(&self.line, bytes);
                 }
                 if ends_by_close {
-                    // A client that dies closes both connections: its death is not to be taken for the end of a file.
+                    // A client that dies closes both connections: the session is to know when both have ended.
                     let _ = self.read(shared, rx);
                 }
                 self.proto.handle_event(Event::Moved { op, bytes }, now);
@@ -263,7 +273,7 @@ impl Session {
         } else if data.is_on_control() {
             self.to_control = true;
         } else if self.run_data(shared, rx) == Again::Yes {
-            self.queue_data(rx);
+            self.defer_data(rx);
         }
         self.settle(shared, rx);
         Again::No
@@ -334,12 +344,6 @@ impl Session {
             result: report.result.map_err(|cause| cause.unwrap_or(Cause::DataLost)),
         };
         log::transfer(&self.line, &line);
-    }
-
-    fn queue_data(&mut self, rx: &mut Reactor<Owner>) {
-        if let Some(key) = self.data.as_ref().and_then(|data| data.link.key()) {
-            rx.queue(key);
-        }
     }
 
     pub(super) fn drop_empty_data(&mut self) {

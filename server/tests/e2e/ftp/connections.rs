@@ -61,6 +61,20 @@ fn a_data_connection_that_cannot_be_had_is_told_with_425() {
 }
 
 #[test]
+fn a_data_port_that_is_not_used_is_given_back() {
+    let server = server_with(|config| {
+        config.timeouts.data_connect = Duration::from_millis(300);
+        config.data_ports = PortRange::new(19_876, 19_876).unwrap();
+    });
+    let mut first = Ftp::guest(server.address);
+    let mut second = Ftp::guest(server.address);
+    first.epsv();
+    // It is held until it is given back.
+    while !second.ask("EPSV").starts_with("229 ") {}
+    first.expect("425 Use PASV", "RETR a");
+}
+
+#[test]
 fn the_server_connects_to_nobody_but_the_client() {
     let server = server();
     let listener = TcpListener::bind((Ipv4Addr::new(127, 0, 0, 2), 0)).unwrap();

@@ -3,6 +3,7 @@
 pub mod client;
 mod connections;
 mod escape;
+mod half_closed;
 mod hanging;
 mod limits;
 mod logins;

@@ -15,6 +15,7 @@ in_each_dialect! {
     a_guest_who_may_only_read_changes_nothing
     a_quota_is_held_and_what_does_not_fit_is_not_seen
     a_stop_lets_the_transfer_finish_and_ends_the_idle
+    a_second_stop_is_told_too
     a_stop_cuts_a_transfer_that_does_not_end
 }
 
@@ -91,6 +92,18 @@ fn a_stop_lets_the_transfer_finish_and_ends_the_idle(speech: Speech) {
     assert!(std::net::TcpStream::connect(server.address).is_err());
 }
 
+fn a_second_stop_is_told_too(speech: Speech) {
+    let mut server = speech.server_with(|config| config.timeouts.shutdown = Duration::from_secs(3600));
+    let mut client = speech.connect(server.address);
+    let mut data = client.begin_upload("new", 1000).unwrap();
+    data.write_all(b"abc").unwrap();
+    server.request_stop();
+    server.request_stop();
+    assert_eq!(client.end().unwrap_err(), "ServerShuttingDown");
+    server.join();
+    assert!(server.names().is_empty());
+}
+
 fn a_stop_cuts_a_transfer_that_does_not_end(speech: Speech) {
     let mut server = speech.server_with(|config| config.timeouts.shutdown = Duration::from_millis(100));
     server.put_file("kept", b"old");
@@ -98,6 +111,7 @@ fn a_stop_cuts_a_transfer_that_does_not_end(speech: Speech) {
     let mut data = client.begin_upload("kept", 1000).unwrap();
     data.write_all(b"abc").unwrap();
     server.request_stop();
+    assert_eq!(client.end().unwrap_err(), "ServerShuttingDown", "the last reply, before the close");
     server.join();
     assert_eq!(server.names(), ["kept"]);
     assert_eq!(server.file("kept").unwrap(), b"old");

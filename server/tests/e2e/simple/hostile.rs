@@ -24,6 +24,28 @@ fn a_client_that_dies_in_the_middle_of_a_put_leaves_nothing() {
 }
 
 #[test]
+fn a_client_that_half_closes_gets_its_replies() {
+    let server = server();
+    let content = noise(7, 200_000);
+    for lines in ["PUT a\r\n", "PUT a\r\nEXIT\r\n"] {
+        let mut client = Client::connect(server.address);
+        client.say(lines);
+        client.control.get_ref().shutdown(Shutdown::Write).unwrap();
+        let port = port(&client.reply()).unwrap();
+        let mut data = client.connect_data(port);
+        data.write_all(&content).unwrap();
+        drop(data);
+        assert_eq!(client.reply(), "226 Transfer Complete");
+        if lines.contains("EXIT") {
+            assert_eq!(client.reply(), "200 OK Goodbye");
+        }
+        assert_eq!(client.reply(), "");
+        assert!(server.file("a").unwrap() == content);
+        std::fs::remove_file(server.path().join("a")).unwrap();
+    }
+}
+
+#[test]
 fn a_data_connection_that_is_reset_leaves_the_old_file() {
     let server = server();
     server.put_file("kept", b"old");
