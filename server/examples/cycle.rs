@@ -2,8 +2,10 @@
 //! shared with the project.
 //!
 //! `cycle simple|ftp HOST:PORT CLIENTS OPERATIONS get|put NAME BYTES PID`
+//! `cycle ftp HOST:PORT CLIENTS OPERATIONS login NAME 0 PID`
 //!
-//! Each client does OPERATIONS transfers; a put goes to NAME.<client>. The dialect `ftp` is RFC 959 with EPSV, by
+//! Each client does OPERATIONS transfers; a put goes to NAME.<client>. A login is a new connection and the user NAME with the
+//! password `bench`. The dialect `ftp` is RFC 959 with EPSV, by
 //! a guest. Prints one line: operations per second, latency, and the CPU time that process PID spent per
 //! operation meanwhile, from the scheduler's own count.
 
@@ -17,6 +19,7 @@ struct Job {
     server: SocketAddr,
     operations: usize,
     put: bool,
+    login: bool,
     name: String,
     bytes: usize,
 }
@@ -24,7 +27,7 @@ struct Job {
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let [dialect, server, clients, operations, verb, name, bytes, pid] = &words[..] else {
-        eprintln!("usage: cycle simple|ftp HOST:PORT CLIENTS OPERATIONS get|put NAME BYTES PID");
+        eprintln!("usage: cycle simple|ftp HOST:PORT CLIENTS OPERATIONS get|put|login NAME BYTES PID");
         std::process::exit(2);
     };
     let job = Job {
@@ -32,6 +35,7 @@ fn main() {
         server: server.parse().expect("HOST:PORT"),
         operations: operations.parse().expect("OPERATIONS"),
         put: verb == "put",
+        login: verb == "login",
         name: name.clone(),
         bytes: bytes.parse().expect("BYTES"),
     };
@@ -72,7 +76,25 @@ fn cpu_ns(pid: &str) -> u64 {
         .sum()
 }
 
+/// How long each login takes, from the connection to the reply to PASS.
+fn log_in(job: &Job) -> Vec<u64> {
+    (0..job.operations)
+        .map(|_| {
+            let start = Instant::now();
+            let mut control = BufReader::new(TcpStream::connect(job.server).expect("the server"));
+            reply(&mut control);
+            ask(&mut control, &format!("USER {}", job.name));
+            let last = ask(&mut control, "PASS bench");
+            assert!(last.starts_with("230"), "{last}");
+            start.elapsed().as_nanos() as u64
+        })
+        .collect()
+}
+
 fn run(job: &Job, client: usize) -> Vec<u64> {
+    if job.login {
+        return log_in(job);
+    }
     let mut control = BufReader::new(TcpStream::connect(job.server).expect("the server"));
     control.get_ref().set_nodelay(true).expect("an option");
     if job.ftp {

@@ -2,6 +2,7 @@
 //!
 //! Depends on no other crate of the workspace, so that each of them can use it.
 
+pub mod slow_disk;
 pub mod slow_fs;
 
 use std::fmt;

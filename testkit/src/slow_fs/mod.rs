@@ -138,11 +138,13 @@ impl SlowFs {
 impl Drop for SlowFs {
     fn drop(&mut self) {
         // By force: aborts what hangs. Without the right to do so, the answers to what is held come first.
-        if rustix::mount::unmount(&self.at, UnmountFlags::FORCE | UnmountFlags::DETACH).is_err() {
+        let forced = rustix::mount::unmount(&self.at, UnmountFlags::FORCE | UnmountFlags::DETACH);
+        if forced.is_err() {
             self.gate.close();
         }
         if let Some(session) = self.session.take()
             && let Err(error) = session.umount_and_join()
+            && forced.is_err()
         {
             eprintln!("{} is left mounted: {error}", self.at.display());
         }
