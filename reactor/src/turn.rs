@@ -198,6 +198,13 @@ impl<T: Copy> Reactor<T> {
         }
     }
 
+    /// Gives a source to another owner, with its hints and its deadline.
+    pub fn hand_over(&mut self, key: Key, owner: T) {
+        if let Some(slot) = self.slots.get_mut(key) {
+            slot.owner = owner;
+        }
+    }
+
     /// The hints of a source, to be cleared when an attempt answered `WouldBlock`.
     pub fn readiness(&mut self, key: Key) -> Option<&mut Readiness> {
         self.slots.get_mut(key).filter(|slot| !slot.released).map(|slot| &mut slot.readiness)

@@ -186,6 +186,13 @@ pub(crate) const RESULTS_PER_TURN: usize = 32;
 /// Sessions that are told their shared data port in one turn.
 pub(crate) const GRANTS_PER_TURN: usize = 64;
 
+/// How long bytes of a refused upload are read and dropped, so that its client reads the reply instead of a reset. A client
+/// that looks at the control connection stops within a round trip; others send a last buffer.
+pub(crate) const LINGER_TIME: Duration = Duration::from_secs(3);
+
+/// Connections whose bytes are dropped at once. Each holds a descriptor; beyond that a client sees a reset.
+pub(crate) const LINGERING_MAX: usize = 256;
+
 /// Accepts of one listener before sessions have their turn.
 pub(crate) const ACCEPTS_PER_TURN: usize = 16;
 

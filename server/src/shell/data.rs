@@ -34,6 +34,7 @@ pub(super) struct DataPlane {
     intake: Intake,
     /// Its part in the account's rate.
     share: Share,
+    is_refused: bool,
     stage: Stage,
 }
 
@@ -59,6 +60,7 @@ impl DataPlane {
             bytes: 0,
             intake: Intake::default(),
             share: Share::default(),
+            is_refused: false,
             stage: Stage::Waiting,
         }
     }
@@ -117,6 +119,18 @@ impl DataPlane {
     /// How an upload is to be received.
     pub(super) fn take_in(&mut self, intake: Intake) {
         self.intake = intake;
+    }
+
+    /// Bytes no longer move.
+    pub(super) fn fail(&mut self, cause: Cause) {
+        let is_connection =
+            matches!(cause, Cause::DataLost | Cause::TlsTruncated | Cause::TlsFailed | Cause::TlsNotResumed);
+        self.is_refused = !self.sends() && !is_connection;
+    }
+
+    /// Whether the upload was refused while its peer may still send.
+    pub(super) fn is_refused(&self) -> bool {
+        self.is_refused
     }
 
     /// Whether an upload over TLS has ended without close_notify, and is kept.

@@ -26,6 +26,7 @@ impl Handler<Owner> for Shell {
             Owner::DataListener(session) => self.with(rx, session, Session::ready_data_listener),
             Owner::SharedPort(index) => self.accept_data(rx, index),
             Owner::Data(session) => self.with(rx, session, Session::ready_data),
+            Owner::Lingering(place) => self.shared.lingering.ready(place, &mut self.shared.buffer, rx),
             Owner::Shutdown => Again::No,
         }
     }
@@ -39,6 +40,7 @@ impl Handler<Owner> for Shell {
             }
             // The account's rate has something to give again.
             Owner::Data(_) => rx.queue(key),
+            Owner::Lingering(place) => self.shared.lingering.close(place, rx),
             Owner::Shutdown if self.state == State::Draining => {
                 self.cut(rx);
                 // The last replies are small: a peer that reads has them soon.
@@ -84,7 +86,7 @@ impl Handler<Owner> for Shell {
             Owner::Control(_) => CONTROL,
             Owner::DataListener(_) => DATA_LISTENER,
             Owner::SharedPort(_) => SHARED_PORT,
-            Owner::Data(_) => DATA,
+            Owner::Data(_) | Owner::Lingering(_) => DATA,
             Owner::Shutdown => SHUTDOWN,
         }
     }

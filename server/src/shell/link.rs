@@ -176,6 +176,15 @@ impl Link {
         Ok(())
     }
 
+    /// Closes the connection once its peer has stopped to send, or after a moment.
+    pub(super) fn linger(&mut self, session: Key, shared: &mut Shared, rx: &mut Reactor<Owner>) {
+        match std::mem::replace(&mut self.connection, Connection::None) {
+            Connection::Connected(stream, Some(key)) => shared.lingering.add(stream, key, rx),
+            other => self.connection = other,
+        }
+        self.close(session, shared, rx);
+    }
+
     /// Closes the connection, or gives up the wish for one.
     pub(super) fn close(&mut self, session: Key, shared: &mut Shared, rx: &mut Reactor<Owner>) {
         match std::mem::replace(&mut self.connection, Connection::None) {

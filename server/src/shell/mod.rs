@@ -16,6 +16,7 @@ mod events;
 mod files;
 mod held;
 mod lanes;
+mod lingering;
 mod link;
 mod listeners;
 mod open;
@@ -57,6 +58,7 @@ use crate::{process, watchdog};
 use accounts::{Accounts, Opened};
 use admission::Admission;
 use lanes::{Lane, Place};
+use lingering::LingeringConnections;
 use listeners::Listener;
 use passwords::Passwords;
 use session::{Fate, Session};
@@ -72,6 +74,8 @@ enum Owner {
     /// A data port that all sessions of a dialect share.
     SharedPort(usize),
     Data(Key),
+    /// A connection of an upload that was refused.
+    Lingering(Key),
     /// The end of the time that transfers have after a signal.
     Shutdown,
 }
@@ -87,6 +91,7 @@ struct Shared {
     durability: Durability,
     ports: DataPorts,
     shared_ports: SharedPorts,
+    lingering: LingeringConnections,
     /// The one buffer through which uploads and control lines are read.
     buffer: Box<[u8]>,
     /// The certificate, when there is one.
@@ -185,6 +190,7 @@ impl Server {
                     config.limits.data_ports_per_address.map(|most| most as usize),
                 ),
                 shared_ports,
+                lingering: LingeringConnections::default(),
                 buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),
                 tls: start::certificates(&config)?,
                 spinning: 0,

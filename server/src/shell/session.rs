@@ -315,7 +315,10 @@ impl Session {
             }
             Effect::CloseData { .. } => {
                 if let Some(data) = &mut self.data {
-                    data.link.close(self.key, shared, rx);
+                    match data.is_refused() {
+                        true => data.link.linger(self.key, shared, rx),
+                        false => data.link.close(self.key, shared, rx),
+                    }
                 }
                 self.drop_empty_data();
             }

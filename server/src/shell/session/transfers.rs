@@ -236,6 +236,9 @@ impl Session {
                 Again::No
             }
             Next::Failed(cause) => {
+                if let Some(data) = &mut self.data {
+                    data.fail(cause);
+                }
                 self.proto.handle_event(Event::MoveFailed { op, bytes, cause }, now);
                 Again::No
             }

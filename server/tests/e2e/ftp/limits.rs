@@ -117,6 +117,21 @@ fn whatever_takes_bytes_away_gives_room_back() {
 }
 
 #[test]
+fn a_refused_upload_is_read_on_so_that_its_reply_can_be_read() {
+    let server = server(bytes(100_000));
+    let mut ftp = Ftp::guest(server.address);
+    for _ in 0..3 {
+        let mut data = ftp.data();
+        ftp.expect("150 ", "STOR large");
+        // Much more than all buffers on the way hold: a reset would end the writing.
+        data.write_all(&vec![b'x'; 32 << 20]).unwrap();
+        drop(data);
+        ftp.expect_reply("552 ", "STOR large");
+    }
+    assert_eq!((available(&mut ftp), server.names().len()), (100_000, 0));
+}
+
+#[test]
 fn failed_uploads_give_back_what_they_took() {
     let server = server(bytes(100_000));
     server.put_file("old", b"");
